@@ -1,0 +1,5 @@
+"""`python -m shared.broker`."""
+
+from shared.broker.cli import app
+
+app(prog_name="broker")

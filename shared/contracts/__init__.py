@@ -1,0 +1,1 @@
+"""The published language: envelope, topic registry, and one event module per owning service."""

@@ -1,0 +1,254 @@
+"""The guard around every consumer: each event takes effect once, in order, or is parked in sight.
+
+For one record, in one transaction: inbox check, sequence gate, handler, new state and outbox rows.
+Only after the commit does the caller acknowledge. What cannot be applied is parked in the same
+database, so nothing that the broker may forget is lost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlmodel import Session, col, select
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from shared.contracts.envelope import ActorRef, Envelope, Event
+from shared.contracts.topics import body_class, topic_named
+from shared.errors import Problem
+from shared.messaging.tables import GatePosition, InboxRow, ParkedEvent
+from shared.messaging.unit_of_work import Transactions, UnitOfWork
+from shared.observability.tracing import traced
+
+log = structlog.get_logger(__name__)
+
+EventHandler = Callable[[Any, UnitOfWork], None]
+"""Applies one event body inside the unit of work it is given."""
+
+DATABASE_AWAY = (OperationalError, InterfaceError)
+"""Errors of the infrastructure, not of the event: retried, then the worker has to stop."""
+
+
+class Outcome(StrEnum):
+    """What became of a record."""
+
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"
+    STALE = "stale"
+    EARLY = "early"
+    WAITING = "waiting"
+    FAILED = "failed"
+
+
+class Waiting(Exception):
+    """Raised by a handler: this event makes sense only after another one of `topic` and `key`."""
+
+    def __init__(self, topic: str, key: str) -> None:
+        super().__init__(f"waits for {topic} {key}")
+        self.waits_for = f"{topic}:{key}"
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Applies foreign events to one service.
+
+    `handlers` maps event classes to handlers; an event of a subscribed topic without a handler is
+    remembered and passed over. Raises only the errors in `DATABASE_AWAY`, after bounded retries.
+    """
+
+    transactions: Transactions
+    handlers: Mapping[type[Event], EventHandler]
+    attempts: int = 5
+    counts: dict[Outcome, int] = field(default_factory=dict)
+
+    def receive(self, topic: str, raw: bytes) -> Outcome:
+        """Decides about one record, durably. When this returns the record may be acknowledged."""
+        try:
+            envelope = Envelope.from_bytes(raw)
+        except ValidationError as error:
+            why = _reason(error)
+            outcome = self._retrying(lambda: self._park_unreadable(topic, raw, why))
+        else:
+            with traced(envelope.traceparent):
+                outcome = self._retrying(lambda: self._receive(envelope, raw))
+        self.counts[outcome] = self.counts.get(outcome, 0) + 1
+        return outcome
+
+    def replay(self, event_id: str) -> Outcome:
+        """Tries a parked event again, now. Raises KeyError when none has this id."""
+        with self.transactions.begin() as uow:
+            parked = uow.session.get(ParkedEvent, event_id)
+            if parked is None:
+                raise KeyError(event_id)
+            raw, topic = parked.body, parked.topic
+            parked.attempts += 1
+        return self.receive(topic, raw)
+
+    def _retrying(self, work: Callable[[], Outcome]) -> Outcome:
+        retrying = Retrying(
+            retry=retry_if_exception_type(DATABASE_AWAY),
+            stop=stop_after_attempt(self.attempts),
+            wait=wait_random_exponential(multiplier=0.1, max=3),
+            reraise=True,
+        )
+        return retrying(work)
+
+    def _receive(self, envelope: Envelope, raw: bytes) -> Outcome:
+        try:
+            with self.transactions.begin(_cause(envelope)) as uow:
+                outcome = self._admit(uow, envelope, raw)
+                if outcome is Outcome.APPLIED:
+                    self._handle(uow, envelope)
+                    self._settle(uow.session, envelope)
+                    self._drain(uow, envelope.topic, envelope.key)
+                return outcome
+        except DATABASE_AWAY:
+            raise
+        except Waiting as waiting:
+            return self._park(envelope, raw, Outcome.WAITING, str(waiting), waiting.waits_for)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises must not lose the event
+            log.warning(
+                "event.parked", event_id=envelope.id, topic=envelope.topic, error=type(error).__name__
+            )
+            return self._park(envelope, raw, Outcome.FAILED, _reason(error))
+
+    def _admit(self, uow: UnitOfWork, envelope: Envelope, raw: bytes) -> Outcome:
+        """The inbox and the gate: APPLIED means `go on`."""
+        if uow.session.get(InboxRow, envelope.id) is not None:
+            return Outcome.DUPLICATE
+        position = uow.session.get(GatePosition, (envelope.topic, envelope.key), with_for_update=True)
+        applied = position.sequence if position else 0
+        if envelope.sequence <= applied:
+            uow.session.add(InboxRow(event_id=envelope.id, received_at=uow.now))
+            return Outcome.STALE
+        if topic_named(envelope.topic).gate == "every" and envelope.sequence > applied + 1:
+            _write_parked(uow, envelope, raw, state=Outcome.EARLY, reason=f"{applied + 1} has not come yet")
+            return Outcome.EARLY
+        return Outcome.APPLIED
+
+    def _handle(self, uow: UnitOfWork, envelope: Envelope) -> None:
+        event_class = body_class(envelope.topic, envelope.type)
+        if event_class is None:
+            raise Problem(f"unknown event {envelope.topic} {envelope.type}", code="event.unknown")
+        handler = self.handlers.get(event_class)
+        if handler is not None:
+            handler(event_class.model_validate(envelope.data), uow)
+
+    def _settle(self, session: Session, envelope: Envelope) -> None:
+        """Remembers that the event took effect: inbox, gate, and no longer parked."""
+        position = session.get(GatePosition, (envelope.topic, envelope.key))
+        if position is None:
+            position = GatePosition(topic=envelope.topic, key=envelope.key, sequence=0)
+        position.sequence = envelope.sequence
+        session.add(position)
+        if session.get(InboxRow, envelope.id) is None:
+            session.add(InboxRow(event_id=envelope.id, received_at=envelope.recorded_at))
+        parked = session.get(ParkedEvent, envelope.id)
+        if parked is not None:
+            session.delete(parked)
+        session.flush()
+
+    def _drain(self, uow: UnitOfWork, topic: str, key: str) -> None:
+        """Applies what was parked for this: the next numbers of the key, and events that waited for it."""
+        ready = [(topic, key)]
+        while ready:
+            topic, key = ready.pop()
+            for parked in self._unblocked(uow.session, topic, key):
+                envelope = Envelope.from_bytes(parked.body)
+                if self._apply_parked(uow, envelope, parked):
+                    ready.append((envelope.topic, envelope.key))
+
+    def _unblocked(self, session: Session, topic: str, key: str) -> list[ParkedEvent]:
+        position = session.get(GatePosition, (topic, key))
+        following = (position.sequence if position else 0) + 1
+        waiting = select(ParkedEvent).where(
+            ParkedEvent.state == Outcome.WAITING, ParkedEvent.waits_for == f"{topic}:{key}"
+        )
+        early = select(ParkedEvent).where(
+            ParkedEvent.state == Outcome.EARLY,
+            ParkedEvent.topic == topic,
+            ParkedEvent.key == key,
+            ParkedEvent.sequence == following,
+        )
+        return [*session.exec(early), *session.exec(waiting.order_by(col(ParkedEvent.sequence)))]
+
+    def _apply_parked(self, uow: UnitOfWork, envelope: Envelope, parked: ParkedEvent) -> bool:
+        published = len(uow.published)
+        uow.actor = envelope.actor
+        try:
+            with uow.session.begin_nested():
+                self._handle(uow, envelope)
+                self._settle(uow.session, envelope)
+        except DATABASE_AWAY:
+            raise
+        except Waiting as waiting:
+            parked.state, parked.waits_for, parked.reason = Outcome.WAITING, waiting.waits_for, str(waiting)
+        except Exception as error:  # noqa: BLE001 - as in _receive
+            parked.state, parked.reason = Outcome.FAILED, _reason(error)
+        else:
+            return True
+        del uow.published[published:]
+        parked.attempts += 1
+        uow.session.add(parked)
+        return False
+
+    def _park(
+        self, envelope: Envelope, raw: bytes, state: Outcome, reason: str, waits_for: str = ""
+    ) -> Outcome:
+        """Parks in a transaction of its own; the handler's work was rolled back with the other one."""
+        with self.transactions.begin(_cause(envelope)) as uow:
+            _write_parked(uow, envelope, raw, state=state, reason=reason, waits_for=waits_for)
+        return state
+
+    def _park_unreadable(self, topic: str, raw: bytes, reason: str) -> Outcome:
+        event_id = "raw-" + hashlib.sha256(raw).hexdigest()[:40]
+        with self.transactions.begin() as uow:
+            if uow.session.get(ParkedEvent, event_id) is None:
+                uow.session.add(
+                    ParkedEvent(
+                        event_id=event_id,
+                        topic=topic,
+                        key="",
+                        sequence=0,
+                        state=Outcome.FAILED,
+                        reason=reason,
+                        body=raw,
+                        parked_at=uow.now,
+                    )
+                )
+        return Outcome.FAILED
+
+
+def _write_parked(
+    uow: UnitOfWork, envelope: Envelope, raw: bytes, *, state: Outcome, reason: str, waits_for: str = ""
+) -> None:
+    parked = uow.session.get(ParkedEvent, envelope.id) or ParkedEvent(
+        event_id=envelope.id,
+        topic=envelope.topic,
+        key=envelope.key,
+        sequence=envelope.sequence,
+        state=state,
+        body=raw,
+        parked_at=uow.now,
+    )
+    parked.state, parked.reason, parked.waits_for = state, reason, waits_for
+    uow.session.add(parked)
+
+
+def _cause(envelope: Envelope) -> ActorRef:
+    return envelope.actor
+
+
+def _reason(error: Exception) -> str:
+    """What operators read: never the values, which may be personal."""
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['type']}" for e in error.errors()[:5])
+    if isinstance(error, Problem):
+        return f"{error.problem_code}: {error.message}"
+    return type(error).__name__

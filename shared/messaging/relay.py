@@ -1,0 +1,114 @@
+"""The relay: sends what the outbox holds, in order, and marks it sent only when the broker has it.
+
+A crash between the two sends an event twice, never none; the consumers' inbox drops the second.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import col, select
+
+from shared.messaging.connection import BrokerAddress
+from shared.messaging.tables import OutboxRow
+from shared.messaging.unit_of_work import Transactions
+from shared.persistence.locks import sole_holder
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+POLL_SECONDS = 0.1
+"""The outbox is looked at this often for rows that another process wrote."""
+
+
+@dataclass
+class Relay:
+    """A thread that empties one service's outbox. Of several, the lock lets only one work."""
+
+    transactions: Transactions
+    broker: BrokerAddress
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _wake: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begins to send in the background; a broker that is away is tried again for ever."""
+        self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Says that there is something new to send."""
+        self._wake.set()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Finishes the batch in hand and ends."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs; one that died is a reason to restart the process."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                with sole_holder(self.transactions.engine, "relay") as held:
+                    if held:
+                        self._send_until_trouble()
+            except (KafkaError, SQLAlchemyError, OSError) as error:
+                log.warning("relay.interrupted", error=type(error).__name__, detail=str(error)[:200])
+            self._stop.wait(0.5)
+
+    def _send_until_trouble(self) -> None:
+        producer = KafkaProducer(
+            **self.broker.client_settings(),
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=2,
+            request_timeout_ms=10_000,
+            delivery_timeout_ms=25_000,
+        )
+        try:
+            while not self._stop.is_set():
+                if not self.send_batch(producer):
+                    self._wake.wait(POLL_SECONDS)
+                    self._wake.clear()
+        finally:
+            producer.close(timeout=2)
+
+    def send_batch(self, producer: KafkaProducer) -> int:
+        """Sends the oldest unsent rows and marks those that the broker acknowledged.
+
+        Raises KafkaError for the first row that was refused; it and its followers stay unsent.
+        """
+        with self.transactions.reading() as session:
+            unsent = select(OutboxRow).where(col(OutboxRow.sent_at).is_(None))
+            rows = session.exec(unsent.order_by(col(OutboxRow.position)).limit(BATCH)).all()
+        if not rows:
+            return 0
+        sending = [producer.send(row.topic, key=row.key.encode(), value=row.body) for row in rows]
+        sent: list[OutboxRow] = []
+        try:
+            for row, future in zip(rows, sending, strict=True):
+                future.get(timeout=30)
+                sent.append(row)
+        finally:
+            self._mark(sent)
+        return len(sent)
+
+    def _mark(self, rows: Sequence[OutboxRow]) -> None:
+        if not rows:
+            return
+        with self.transactions.begin() as uow:
+            for row in rows:
+                row.sent_at = uow.now
+                uow.session.merge(row)

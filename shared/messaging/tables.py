@@ -1,0 +1,88 @@
+"""What messaging remembers in every service's database."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, MetaData, Text
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from shared.persistence.engine import Utc
+
+
+class MessagingTable(SQLModel, registry=registry()):
+    """Base of the messaging tables: a metadata of their own, joined to each service's migrations."""
+
+    metadata = MetaData()
+
+
+class OutboxRow(MessagingTable, table=True):
+    """An event that is true since its transaction; `sent_at` tells whether the broker has it."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index("ix_outbox_unsent", "position", sqlite_where=Column("sent_at").is_(None)),)
+    position: int | None = Field(
+        default=None, sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    )
+    event_id: str = Field(unique=True)
+    topic: str
+    key: str
+    sequence: int
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    recorded_at: datetime = Field(sa_type=Utc)
+    sent_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class StreamHead(MessagingTable, table=True):
+    """The last sequence number given out for a key of an own topic."""
+
+    __tablename__ = "stream_head"
+    topic: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    sequence: int
+
+
+class InboxRow(MessagingTable, table=True):
+    """An event that was applied or dropped for good: a second delivery has no effect."""
+
+    __tablename__ = "inbox"
+    event_id: str = Field(primary_key=True)
+    received_at: datetime = Field(sa_type=Utc)
+
+
+class GatePosition(MessagingTable, table=True):
+    """The last sequence number applied for a key of a foreign topic."""
+
+    __tablename__ = "gate"
+    topic: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    sequence: int
+
+
+class ParkedEvent(MessagingTable, table=True):
+    """An event that could not be applied yet (`early`, `waiting`) or not at all (`failed`)."""
+
+    __tablename__ = "parked_event"
+    event_id: str = Field(primary_key=True)
+    topic: str
+    key: str = Field(index=True)
+    sequence: int
+    state: str = Field(index=True)
+    waits_for: str = Field(default="", index=True)
+    reason: str = Field(default="", sa_column=Column(Text, nullable=False))
+    attempts: int = 0
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    parked_at: datetime = Field(sa_type=Utc)
+
+
+class Answer(MessagingTable, table=True):
+    """The answer given to an Idempotency-Key, and the fingerprint of what was asked."""
+
+    __tablename__ = "answer"
+    scope: str = Field(primary_key=True)
+    idempotency_key: str = Field(primary_key=True)
+    fingerprint: str
+    answer: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    given_at: datetime = Field(sa_type=Utc)

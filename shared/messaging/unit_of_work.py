@@ -1,0 +1,132 @@
+"""One transaction: state, outbox rows and the idempotent answer together, or nothing.
+
+This is the only place that commits (a test holds the whole tree to it) and the only way to publish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from shared.actor import Actor
+from shared.clock import Clock
+from shared.contracts.envelope import ActorRef, Envelope, Event
+from shared.contracts.topics import Service, topic_of
+from shared.errors import Unauthenticated
+from shared.ids import NewId, new_id
+from shared.messaging.tables import OutboxRow, StreamHead
+from shared.observability.tracing import current_traceparent
+
+
+@dataclass
+class UnitOfWork:
+    """What a handler works with: a session, who acts, what time it is, and a way to publish.
+
+    `actor` goes into events; `signed_in` is the person with role and place, None for citizens and rules.
+    """
+
+    session: Session
+    service: Service
+    actor: ActorRef
+    signed_in: Actor | None
+    now: datetime
+    new_id: NewId = new_id
+    published: list[Envelope] = field(default_factory=list)
+
+    @property
+    def person(self) -> Actor:
+        """The signed-in person. Raises Unauthenticated when a citizen or a rule acts."""
+        if self.signed_in is None:
+            raise Unauthenticated("Cần đăng nhập để làm việc này.")
+        return self.signed_in
+
+    def publish(self, event: Event, *, occurred_at: datetime | None = None) -> Envelope:
+        """Writes an event to the outbox as the next one of its key; it is sent after the commit.
+
+        Raises ValueError when the topic belongs to another service.
+        """
+        topic = topic_of(type(event))
+        if topic.owner != self.service:
+            raise ValueError(f"{self.service} may not publish to {topic.name}, which {topic.owner} owns")
+        envelope = Envelope(
+            id=self.new_id(),
+            type=event.KIND,
+            version=int(topic.name.rsplit(".v", 1)[1]),
+            source=self.service,
+            topic=topic.name,
+            subject=f"{topic.name.split('.')[1]}/{event.key}",
+            key=event.key,
+            sequence=self._next_sequence(topic.name, event.key),
+            occurred_at=occurred_at or self.now,
+            recorded_at=self.now,
+            actor=self.actor,
+            traceparent=current_traceparent(),
+            data=event.model_dump(mode="json"),
+        )
+        self.session.add(
+            OutboxRow(
+                event_id=envelope.id,
+                topic=envelope.topic,
+                key=envelope.key,
+                sequence=envelope.sequence,
+                body=envelope.to_bytes(),
+                recorded_at=self.now,
+            )
+        )
+        # The position orders the relay: rows must be written in the order of publishing.
+        self.session.flush()
+        self.published.append(envelope)
+        return envelope
+
+    def _next_sequence(self, topic: str, key: str) -> int:
+        head = self.session.get(StreamHead, (topic, key), with_for_update=True)
+        if head is None:
+            head = StreamHead(topic=topic, key=key, sequence=0)
+        head.sequence += 1
+        self.session.add(head)
+        return head.sequence
+
+
+@dataclass(frozen=True)
+class Transactions:
+    """Opens units of work on one service's database."""
+
+    engine: Engine
+    service: Service
+    clock: Clock
+    new_id: NewId = new_id
+    on_commit: Callable[[], None] = lambda: None
+
+    @contextmanager
+    def begin(self, actor: Actor | ActorRef | None = None) -> Iterator[UnitOfWork]:
+        """A unit of work that commits when the block ends and rolls back when it raises.
+
+        `on_commit` is called afterwards if something was published (it wakes the relay).
+        """
+        with Session(self.engine, expire_on_commit=False) as session:
+            uow = UnitOfWork(
+                session=session,
+                service=self.service,
+                actor=actor.public() if isinstance(actor, Actor) else actor or ActorRef.system(self.service),
+                signed_in=actor if isinstance(actor, Actor) else None,
+                now=self.clock(),
+                new_id=self.new_id,
+            )
+            yield uow
+            session.commit()
+        if uow.published:
+            self.on_commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that only looks: it takes no write lock and is rolled back at the end."""
+        with (
+            self.engine.connect().execution_options(reading=True) as connection,
+            Session(connection) as session,
+        ):
+            yield session

@@ -1,0 +1,1 @@
+"""Databases: engines, transactions, locks and migrations, the same for every service."""

@@ -1,0 +1,95 @@
+"""The embedded broker as a process of its own, to be killed and started again by tests."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class BrokerProcess:
+    """`python -m shared.broker` on a data folder; keeps its port over restarts.
+
+    >>> with BrokerProcess(tmp_path) as broker:
+    ...     KafkaProducer(bootstrap_servers=broker.bootstrap)
+    """
+
+    def __init__(self, data_dir: Path, port: int = 0, *options: str) -> None:
+        self.data_dir = data_dir
+        self.port = port or free_port()
+        self.options = options
+        self.output = data_dir.parent / f"{data_dir.name}-broker.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """The address that clients take."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The process id. Raises RuntimeError when it does not run."""
+        return self._running().pid
+
+    def start(self, timeout: float = 15.0) -> BrokerProcess:
+        """Start it and return once the port answers. Raises RuntimeError with its output when it fails."""
+        command = [sys.executable, "-m", "shared.broker", "--port", str(self.port)]
+        command += ["--data", str(self.data_dir), *self.options]
+        with self.output.open("ab") as output:
+            self._process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)  # noqa: S603
+        deadline = time.monotonic() + timeout
+        while self._process.poll() is None and time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return self
+        self.kill()
+        raise RuntimeError(f"the broker did not start:\n{self.log()[-2000:]}")
+
+    def kill(self) -> None:
+        """kill -9: no farewell, no flush."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def stop(self, timeout: float = 10.0) -> int:
+        """SIGTERM, and its exit code. Raises subprocess.TimeoutExpired when it does not go."""
+        process = self._running()
+        process.terminate()
+        code = process.wait(timeout)
+        self._process = None
+        return code
+
+    def restart(self) -> None:
+        """Kill -9 and start again on the same data and port."""
+        self.kill()
+        self.start()
+
+    def log(self) -> str:
+        """All it has printed, over all its lives."""
+        return self.output.read_text(errors="replace") if self.output.exists() else ""
+
+    def __enter__(self) -> BrokerProcess:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError("the broker does not run")
+        return self._process
+
+
+def free_port() -> int:
+    """A loopback port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

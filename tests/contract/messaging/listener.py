@@ -1,0 +1,60 @@
+"""A small consumer as a process of its own, to be killed: writes each effect it has into its database.
+
+`python listener.py BROKER FOLDER`; while the file FOLDER/raise-on exists, the event whose worker id stands
+in it makes the handler raise; while FOLDER/database-away exists, the database is said to be away.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy.exc import OperationalError
+from sqlmodel import Field
+
+from shared.clock import system_clock
+from shared.contracts.postal import VisitStarted
+from shared.contracts.topics import topic_named
+from shared.errors import RuleBroken
+from shared.messaging.connection import BrokerAddress
+from shared.messaging.guard import Guard
+from shared.messaging.tables import MessagingTable
+from shared.messaging.unit_of_work import Transactions, UnitOfWork
+from shared.messaging.worker import build_worker, run_worker
+from shared.persistence.engine import Utc, open_engine
+
+
+class Effect(MessagingTable, table=True):
+    """One thing that happened because of an event."""
+
+    position: int | None = Field(default=None, primary_key=True)
+    key: str
+    number: int
+    happened_at: datetime = Field(sa_type=Utc)
+
+
+def main(broker: str, folder: Path) -> None:
+    """Listens to visits until it is stopped."""
+    engine = open_engine(f"sqlite:///{folder / 'listener.db'}")
+    MessagingTable.metadata.create_all(engine)
+    told_to_raise, away = folder / "raise-on", folder / "database-away"
+
+    def hear(event: VisitStarted, uow: UnitOfWork) -> None:
+        if away.exists():
+            raise OperationalError("insert", {}, Exception("told to be away"))
+        if told_to_raise.exists() and told_to_raise.read_text() == event.worker_id:
+            raise RuleBroken("được yêu cầu báo lỗi")
+        uow.session.add(
+            Effect(key=event.visit_id, number=int(event.worker_id), happened_at=datetime.now(UTC))
+        )
+
+    guard = Guard(Transactions(engine, "intake", system_clock), {VisitStarted: hear}, attempts=2)
+    app = build_worker(
+        "contract-listener", BrokerAddress(broker), [topic_named("postal.visit.v1")], guard, folder / "faust"
+    )
+    run_worker(app)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
