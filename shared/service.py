@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import typer
+import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -34,10 +35,10 @@ from shared.observability.logs import configure_logs
 from shared.persistence.engine import open_engine
 from shared.persistence.migrations import migrate
 from shared.settings import ServiceSettings, SettingsRefused
+from shared.web.app import server_options
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 ALIVE_SECONDS = 15
-GRACE_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -116,20 +117,8 @@ def assemble(
 
 
 def run_api(service: Service[Any], app: FastAPI) -> None:
-    """Serves the HTTP side until SIGTERM; requests under way get `GRACE_SECONDS` to finish."""
-    import uvicorn  # noqa: PLC0415 - the worker never needs it
-
-    uvicorn.run(
-        app,
-        host=service.settings.host,
-        port=service.settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        h11_max_incomplete_event_size=64 * 1024,
-        limit_concurrency=500,
-    )
+    """Serves the HTTP side until SIGTERM; requests under way get a few seconds to finish."""
+    uvicorn.run(app, host=service.settings.host, port=service.settings.port, **server_options())
 
 
 def service_worker(service: Service[Any]) -> Any:

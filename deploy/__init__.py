@@ -1,0 +1,1 @@
+"""Everything that runs the services together: supervisor, demonstration, fake servers, images."""

@@ -1,0 +1,1 @@
+"""Vietnamese text, phone numbers, money, dates and working days, for every service."""
