@@ -22,10 +22,20 @@ def main() -> int:
         print("Installing Chromium for the browser tests ...", flush=True)
         quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
         subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)  # type: ignore[call-overload]
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-dejavu-core"]
+        install = [
+            "apt-get",
+            "install",
+            "-y",
+            "-qq",
+            "--no-install-recommends",
+            "chromium",
+            "fonts-dejavu-core",
+        ]
         subprocess.run(install, check=False, **quiet)  # type: ignore[call-overload]
     if find_chromium() is None:
-        print("No Chromium: browser tests will be skipped (set TANNHA_CHROMIUM to its path).", file=sys.stderr)
+        print(
+            "No Chromium: browser tests will be skipped (set TANNHA_CHROMIUM to its path).", file=sys.stderr
+        )
         return 1 if os.environ.get("CI") else 0
     return 0
 

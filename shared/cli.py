@@ -16,10 +16,17 @@ def main() -> None:
     for name, entry in sorted(commands.items()):
         if wanted in commands and name != wanted:
             continue
-        app.add_typer(entry.load(), name=name)
-    if len(commands) == 1:
-        app.callback()(lambda: None)
+        _mount(app, name, entry.load())
+    app.callback()(lambda: None)  # keeps the subcommand's name even when there is only one
     app()
+
+
+def _mount(app: typer.Typer, name: str, part: typer.Typer) -> None:
+    """A part with one command is called by its own name: `tannha broker`, not `tannha broker broker`."""
+    if len(part.registered_commands) == 1 and part.registered_commands[0].callback:
+        app.command(name)(part.registered_commands[0].callback)
+    else:
+        app.add_typer(part, name=name)
 
 
 if __name__ == "__main__":

@@ -80,10 +80,13 @@ class Service(Generic[SettingsT]):
         if not self.relay.alive:
             raise Unavailable("Bộ chuyển sự kiện đã dừng.")
 
+    def declare_topics(self) -> None:
+        """Makes sure that the topics exist. Raises Unavailable when no broker answers."""
+        declare_topics(self.settings.broker_address(), replication=self.settings.topic_replication)
+
     @contextmanager
     def sending(self) -> Iterator[None]:
-        """Runs the relay while the block lasts; the topics are declared first."""
-        declare_topics(self.settings.broker_address(), replication=self.settings.topic_replication)
+        """Runs the relay while the block lasts."""
         self.relay.start()
         try:
             yield
@@ -101,7 +104,7 @@ def assemble(
     migrations: Path,
 ) -> Service[SettingsT]:
     """Wires database, outbox, relay, commands and guard of one service."""
-    engine = open_engine(settings.database)
+    engine = open_engine(settings.database_url())
     relay = Relay(Transactions(engine, name, settings.clock()), settings.broker_address())
     transactions = Transactions(engine, name, settings.clock(), on_commit=relay.wake)
     return Service(
@@ -118,7 +121,7 @@ def assemble(
 
 def run_api(service: Service[Any], app: FastAPI) -> None:
     """Serves the HTTP side until SIGTERM; requests under way get a few seconds to finish."""
-    uvicorn.run(app, host=service.settings.host, port=service.settings.port, **server_options())
+    uvicorn.run(app, host=service.settings.host, port=service.settings.port, log_config=None, **server_options())
 
 
 def service_worker(service: Service[Any]) -> Any:
@@ -168,13 +171,14 @@ def service_cli(
     def api() -> None:
         """Serves pages and API, and sends what was published."""
         with started() as service:
+            service.declare_topics()
             run_api(service, build_app(service))
 
     @cli.command()
     def worker() -> None:
         """Listens to the other services' events."""
         with started() as service:
-            declare_topics(service.settings.broker_address(), replication=service.settings.topic_replication)
+            service.declare_topics()
             run_worker(service_worker(service))
 
     @cli.command("migrate")

@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from sqlalchemy import URL, make_url
+
 from shared.clock import Clock, DemoClock, system_clock
 from shared.messaging.connection import BrokerAddress
 
@@ -30,6 +32,7 @@ class ServiceSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(ge=1, le=65535)
     database: str
+    database_password_file: Path | None = None
     broker: str = "127.0.0.1:19092"
     topic_replication: int = Field(default=1, ge=1)
     data_dir: Path = Path("var")
@@ -55,6 +58,13 @@ class ServiceSettings(BaseSettings):
     def demo(self) -> bool:
         """Whether demo accounts and the demo clock are in use."""
         return self.environment == "demo"
+
+    def database_url(self) -> URL:
+        """Where the data is; the password, if it lies in a file, is put in. Raises OSError without it."""
+        url = make_url(self.database)
+        if self.database_password_file is None:
+            return url
+        return url.set(password=self.database_password_file.read_text(encoding="utf-8").strip())
 
     def clock(self) -> Clock:
         """The business clock of this process."""

@@ -42,7 +42,7 @@ class Broker:
 
     def __init__(self, settings: BrokerSettings) -> None:
         self._settings = settings
-        settings.data.mkdir(parents=True, exist_ok=True)
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = _lock(settings)
         self._store = Store(settings.data / "broker.sqlite3", settings.max_file)
         self._protocol = Protocol()
@@ -66,6 +66,11 @@ class Broker:
         cluster.port = await self._server.listen()
         self._chores = [asyncio.create_task(self._watch_groups()), asyncio.create_task(self._tidy())]
         return cluster.port
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return self._server.connections
 
     async def stop(self) -> None:
         """Answer what is in hand, then close; all that was acknowledged is on the disk already."""

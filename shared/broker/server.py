@@ -19,6 +19,8 @@ log = logging.getLogger("shared.broker.server")
 _LENGTH = struct.Struct(">i")
 _SMALL = 64 * 1024
 """Up to this size requests need no claim on the memory budget, so nobody can starve them of it."""
+_LAST_WORDS = 1.0
+"""How long a closing connection may take to deliver what was already answered, in seconds."""
 
 
 class MemoryBudget:
@@ -92,10 +94,12 @@ class Connection:
         return header
 
     async def close(self) -> None:
-        """Let go of the socket, whatever state it is in."""
+        """Let the last answer out, for a second at most, and let go of the socket."""
         self._writer.close()
-        with suppress(OSError, asyncio.CancelledError):
-            await self._writer.wait_closed()
+        with suppress(OSError, TimeoutError, asyncio.CancelledError):
+            async with asyncio.timeout(_LAST_WORDS):
+                await self._writer.wait_closed()
+        self._writer.transport.abort()
 
 
 class Server:
@@ -115,6 +119,11 @@ class Server:
         )
         return int(self._listener.sockets[0].getsockname()[1])
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(reader, writer, self._settings, self._budget)
         task = asyncio.current_task()
@@ -129,28 +138,31 @@ class Server:
             pass
         except TimeoutError:
             log.info("closed a silent connection from %s", connection.peer.host)
+        except OSError as reason:
+            log.info("lost a connection from %s: %s", connection.peer.host, reason)
         except Unanswerable as reason:
             log.warning("closed a connection from %s: %s", connection.peer.host, reason)
         except Exception:
             log.exception("closed a connection from %s after a fault of the broker", connection.peer.host)
         finally:
-            del self._open[task]
             await connection.close()
+            del self._open[task]
 
     async def stop(self) -> None:
         """Take no more; answer what is in hand, for `stop_grace` seconds at most; close the rest."""
         if self._listener is not None:
             self._listener.close()
-        for task, connection in list(self._open.items()):
-            if not connection.is_busy:
-                task.cancel()
-        deadline = asyncio.get_running_loop().time() + self._settings.stop_grace
-        while self._open and asyncio.get_running_loop().time() < deadline:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._settings.stop_grace
+        dismissed: set[asyncio.Task[None]] = set()
+        while self._open and loop.time() < deadline:
             for task, connection in list(self._open.items()):
-                if not connection.is_busy:
+                if not connection.is_busy and task not in dismissed:
+                    dismissed.add(task)
                     task.cancel()
             await asyncio.sleep(0.01)
-        for task in list(self._open):
+        rest = list(self._open)
+        for task in rest:
             task.cancel()
-        if self._open:
-            await asyncio.wait(list(self._open), timeout=1.0)
+        if rest:
+            await asyncio.wait(rest, timeout=_LAST_WORDS)

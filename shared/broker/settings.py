@@ -45,8 +45,6 @@ class BrokerSettings:
     """After this silence a connection is closed, as Kafka does."""
     min_session_timeout: float = 1.0
     max_session_timeout: float = 1_800.0
-    creates_topics_on_demand: bool = False
-    """Make a topic because somebody asked about it. Off: topics are declared, a typo is an error."""
     first_rebalance_delay: float = 0.2
     """How long an empty group waits for more members before its first generation."""
     stop_grace: float = 2.0

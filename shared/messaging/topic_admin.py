@@ -27,7 +27,7 @@ def declare_topics(broker: BrokerAddress, *, replication: int = 1, patience: flo
         reraise=True,
     )
     def connect() -> KafkaAdminClient:
-        return KafkaAdminClient(**broker.client_settings())
+        return KafkaAdminClient(**broker.client_settings(), bootstrap_timeout_ms=2_000)
 
     try:
         admin = connect()

@@ -85,5 +85,5 @@ def _die(topic: str, error: Exception) -> None:
 
 def run_worker(app: faust.App) -> None:
     """Runs until SIGTERM or SIGINT; ends the process with a code other than 0 after a crash."""
-    worker = faust.Worker(app, loglevel=logging.WARNING, redirect_stdouts=False, blocking_timeout=60.0)
+    worker = faust.Worker(app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True, blocking_timeout=60.0)
     worker.execute_from_commandline()

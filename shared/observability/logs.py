@@ -61,6 +61,8 @@ def configure_logs(service: str, level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for noisy in ("kafka", "aiokafka", "faust", "mode", "httpx", "uvicorn.access"):
+    for noisy in ("aiokafka", "faust", "mode", "httpx", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # Each failed attempt to connect is an error to kafka-python; the relay says once what it means.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
     structlog.contextvars.bind_contextvars(service=service)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import DateTime, Engine, create_engine, event
+from sqlalchemy import URL, DateTime, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.types import TypeDecorator
 
@@ -14,7 +14,7 @@ BUSY_SECONDS = 15
 """How long a SQLite writer waits for another one before it gives up."""
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str | URL) -> Engine:
     """An engine whose commits survive a power cut.
 
     SQLite runs in WAL mode with `synchronous=FULL` and every transaction starts with

@@ -9,8 +9,7 @@ from kafka.protocol import admin, metadata
 
 from shared.broker.codes import Code
 from shared.broker.settings import BrokerSettings
-from shared.broker.store import StorageFailure
-from shared.broker.topics import DEFAULT_CONFIGS, Topic, TopicRefused, Topics
+from shared.broker.topics import DEFAULT_CONFIGS, Topic, Topics
 from shared.broker.wire import Call, Protocol
 
 NODE = 1
@@ -50,14 +49,13 @@ class ClusterApi:
         )
 
     async def metadata(self, call: Call) -> Any:
-        """The topics and their leader, always this node. A topic is made only if the client insists."""
+        """The topics and their leader, always this node. None is made because somebody asks for it."""
         kind = metadata.MetadataResponse
         wanted = call.body.topics
         if wanted is None or (call.version == 0 and not wanted):
             topics = [_described(topic) for topic in self._topics.all()]
         else:
-            may_create = call.version < 4 or call.body.allow_auto_topic_creation
-            topics = [await self._one_topic(asked.name, may_create=may_create) for asked in wanted]
+            topics = [self._asked_for(asked.name) for asked in wanted]
         return kind(
             version=call.version,
             brokers=[
@@ -68,16 +66,13 @@ class ClusterApi:
             topics=topics,
         )
 
-    async def _one_topic(self, name: str, *, may_create: bool) -> Any:
+    def _asked_for(self, name: str) -> Any:
         topic = self._topics.get(name)
-        if topic is None and may_create and self._settings.creates_topics_on_demand:
-            try:
-                topic = await self._topics.create(name, -1, {})
-            except TopicRefused as refused:
-                return _unknown(name, refused.code)
-            except StorageFailure:
-                return _unknown(name, Code.KAFKA_STORAGE_ERROR)
-        return _unknown(name, Code.UNKNOWN_TOPIC_OR_PARTITION) if topic is None else _described(topic)
+        if topic is not None:
+            return _described(topic)
+        return metadata.MetadataResponse.MetadataResponseTopic(
+            error_code=Code.UNKNOWN_TOPIC_OR_PARTITION, name=name, is_internal=False, partitions=[]
+        )
 
     async def find_coordinator(self, call: Call) -> Any:
         """This node coordinates every group; transactions there are none."""
@@ -134,7 +129,7 @@ class ClusterApi:
             "message.max.bytes": self._settings.max_batch,
             "socket.request.max.bytes": self._settings.max_frame,
             "max.connections": self._settings.max_connections,
-            "auto.create.topics.enable": str(self._settings.creates_topics_on_demand).lower(),
+            "auto.create.topics.enable": "false",
             "log.retention.ms": -1,
         }.items():
             yield name, str(value), _STATIC_BROKER_CONFIG
@@ -157,12 +152,6 @@ def _described(topic: Topic) -> Any:
             )
             for partition in topic.partitions
         ],
-    )
-
-
-def _unknown(name: str, code: Code) -> Any:
-    return metadata.MetadataResponse.MetadataResponseTopic(
-        error_code=code, name=name, is_internal=False, partitions=[]
     )
 
 

@@ -58,7 +58,8 @@ class MemberProcess:
 
 def say(word: str, things: Iterable[object]) -> None:
     """One line to whoever watches."""
-    print(word, *things, flush=True)
+    sys.stdout.write(" ".join([word, *map(str, things)]) + "\n")
+    sys.stdout.flush()
 
 
 def consume_with_kafka_python(bootstrap: str, topic: str, group: str, stopped: Callable[[], bool]) -> None:
@@ -105,7 +106,7 @@ def consume_with_confluent(bootstrap: str, topic: str, group: str, stopped: Call
     while not stopped():
         record = consumer.poll(0.1)
         if record is not None and record.error() is None:
-            say("got", [record.value().decode()])
+            say("got", [(record.value() or b"").decode()])
         now = sorted(place.partition for place in consumer.assignment())
         if now != has:
             say("has", has := now)

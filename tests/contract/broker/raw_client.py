@@ -12,7 +12,7 @@ from kafka.protocol import admin, consumer, metadata, producer
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+def eventually(holds: Callable[[], bool], seconds: float = 30.0) -> None:
     """Returns as soon as `holds()`; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not holds():
@@ -34,6 +34,20 @@ def batch_of(*values: bytes, producer_id: int = -1, epoch: int = -1, sequence: i
     for place, value in enumerate(values):
         builder.append(place, timestamp=1_000 * (place + 1), key=None, value=value, headers=[])
     return bytes(builder.build())
+
+
+def fetch_of(topic: str, max_wait_ms: int = 0) -> Any:
+    """A request for all there is in partition 0; waits for the first record if told to."""
+    kind = consumer.FetchRequest
+    part = kind.FetchTopic.FetchPartition(partition=0, fetch_offset=0, partition_max_bytes=1 << 22)
+    return kind(
+        replica_id=-1,
+        max_wait_ms=max_wait_ms,
+        min_bytes=1,
+        max_bytes=1 << 22,
+        topics=[kind.FetchTopic(topic=topic, partitions=[part])],
+        forgotten_topics_data=[],
+    )
 
 
 class RawClient:
@@ -98,6 +112,11 @@ class RawClient:
         )
         answer = self.ask(kind(topics=[asked], timeout_ms=5000, validate_only=False), 4)
         return int(answer.topics[0].error_code)
+
+    def delete_topic(self, name: str) -> int:
+        """Deletes a topic; the error code."""
+        answer = self.ask(admin.DeleteTopicsRequest(topic_names=[name], timeout_ms=5000), 3)
+        return int(answer.responses[0].error_code)
 
     def produce(self, topic: str, batch: bytes, partition: int = 0, acks: int = -1) -> Any:
         """Sends a batch; the answer about its partition."""

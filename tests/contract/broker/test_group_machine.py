@@ -8,18 +8,16 @@ from shared.broker.codes import Code
 from shared.broker.groups import Group, GroupState, Joined, Joining
 
 
-def saying(
-    member_id: str = "", instance: str | None = None, *protocols: str, timeout: float = 10.0
-) -> Joining:
+def saying(member_id: str = "", *protocols: str) -> Joining:
     """A join of a consumer."""
     return Joining(
         member_id=member_id,
-        instance_id=instance,
+        instance_id=None,
         client_id="test",
         client_host="127.0.0.1",
         protocol_type="consumer",
         protocols={name: name.encode() for name in protocols or ("range",)},
-        session_timeout=timeout,
+        session_timeout=10.0,
         rebalance_timeout=30.0,
     )
 
@@ -112,7 +110,7 @@ def test_members_without_a_common_protocol_are_refused() -> None:
     async def story() -> None:
         group = Group("g")
         await stable_pair(group)
-        refused = await group.join(saying("", None, "sticky"), 2.0)
+        refused = await group.join(saying("", "sticky"), 2.0)
         assert refused.code is Code.INCONSISTENT_GROUP_PROTOCOL
         assert group.state is GroupState.STABLE
 

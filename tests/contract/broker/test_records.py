@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from confluent_kafka import Producer
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.protocol import consumer
 
 from shared.broker.codes import Code
 from shared.testing.broker_process import BrokerProcess
-from tests.contract.broker.raw_client import RawClient, batch_of
+from tests.contract.broker.raw_client import RawClient, batch_of, fetch_of
 
 
 def read_all(broker: BrokerProcess, topic: str, partitions: int) -> list[tuple[int, bytes | None, bytes]]:
@@ -46,6 +48,23 @@ def test_what_is_sent_is_read_in_order_of_each_key(
     assert all(numbers == sorted(set(numbers)) for numbers in by_key.values())
 
 
+def test_other_producers_are_understood(broker: BrokerProcess, make_topic: Callable[[int], str]) -> None:
+    """If this fails, only kafka-python can send."""
+    topic = make_topic(1)
+    librdkafka = Producer({"bootstrap.servers": broker.bootstrap, "enable.idempotence": True})
+    librdkafka.produce(topic, b"from librdkafka")
+    assert librdkafka.flush(10) == 0
+
+    async def send() -> None:
+        sender = AIOKafkaProducer(bootstrap_servers=broker.bootstrap, enable_idempotence=True)
+        await sender.start()
+        await sender.send_and_wait(topic, b"from aiokafka")
+        await sender.stop()
+
+    asyncio.run(send())
+    assert [value for _, _, value in read_all(broker, topic, 1)] == [b"from librdkafka", b"from aiokafka"]
+
+
 def test_compressed_batches_pass_untouched(broker: BrokerProcess, make_topic: Callable[[int], str]) -> None:
     """If this fails, a producer that compresses cannot use the broker."""
     topic = make_topic(1)
@@ -69,9 +88,8 @@ def test_a_batch_larger_than_the_fetch_still_arrives(
     )
     reader.assign([TopicPartition(topic, 0)])
     reader.seek(TopicPartition(topic, 0), 0)
-    assert [len(record.value) for record in reader.poll(timeout_ms=5000)[TopicPartition(topic, 0)]] == [
-        200_000
-    ]
+    (records,) = reader.poll(timeout_ms=5000).values()
+    assert [len(record.value) for record in records] == [200_000]
     reader.close()
 
 
@@ -80,16 +98,7 @@ def test_a_waiting_fetch_is_answered_by_the_next_append(
 ) -> None:
     """If this fails, consumers hear of news only when their patience ends."""
     topic = make_topic(1)
-    kind = consumer.FetchRequest
-    part = kind.FetchTopic.FetchPartition(partition=0, fetch_offset=0, partition_max_bytes=1 << 20)
-    fetch = kind(
-        replica_id=-1,
-        max_wait_ms=60_000,
-        min_bytes=1,
-        max_bytes=1 << 20,
-        topics=[kind.FetchTopic(topic=topic, partitions=[part])],
-        forgotten_topics_data=[],
-    )
+    fetch = fetch_of(topic, max_wait_ms=60_000)
     raw.say(fetch, 11)
     with RawClient(broker.port) as sender:
         sender.produce(topic, batch_of(b"news"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from kafka import KafkaProducer
 
 from shared.broker.codes import Code
 from shared.testing.broker_process import BrokerProcess
-from tests.contract.broker.raw_client import RawClient, batch_of, eventually
+from tests.contract.broker.raw_client import RawClient, batch_of, eventually, fetch_of
 from tests.contract.broker.test_records import read_all
 
 
@@ -29,15 +30,21 @@ def test_kill_with_sends_in_flight_loses_and_doubles_nothing(own_broker: BrokerP
     )
     acknowledged: list[int] = []
 
+    def note(number: int, _: object) -> None:
+        acknowledged.append(number)
+
     def send_all() -> None:
         for number in range(3000):
             sent = sender.send("t", key=b"%d" % (number % 5), value=b"%d" % number)
-            sent.add_callback(lambda _, number=number: acknowledged.append(number))
+            sent.add_callback(partial(note, number))
+
+    def has_reached(count: int) -> bool:
+        return len(acknowledged) > count
 
     sending = threading.Thread(target=send_all)
     sending.start()
     for reached in (300, 1200):
-        eventually(lambda reached=reached: len(acknowledged) > reached)
+        eventually(partial(has_reached, reached))
         own_broker.restart()
     sending.join()
     sender.flush(60)
@@ -104,14 +111,24 @@ def test_a_full_disk_is_said_and_nothing_is_acknowledged(tmp_path: Path) -> None
         broker.restart()
         with RawClient(broker.port) as later:
             assert later.end_offset("t") == kept
+            later.delete_topic("t")
+            later.create_topic("t")
+            assert later.produce("t", batch_of(b"x" * 100_000)).error_code == Code.NONE
 
 
 def test_a_stop_is_quick_and_leaves_everything_kept(own_broker: BrokerProcess) -> None:
     """If this fails, stopping the broker hangs on idle clients or needs a repair at the next start."""
-    with RawClient(own_broker.port) as client, RawClient(own_broker.port):
+    with (
+        RawClient(own_broker.port) as client,
+        RawClient(own_broker.port),
+        RawClient(own_broker.port) as reader,
+    ):
         client.create_topic("t")
+        client.create_topic("empty")
+        reader.say(fetch_of("empty", max_wait_ms=60_000), 11)
         client.produce("t", batch_of(b"kept"))
         assert own_broker.stop(timeout=5) == 0
+        assert reader.hear(fetch_of("empty"), 11).responses[0].partitions[0].error_code == Code.NONE
     assert not (own_broker.data_dir / "broker.sqlite3-wal").exists()
     own_broker.start()
     with RawClient(own_broker.port) as client:
@@ -121,8 +138,11 @@ def test_a_stop_is_quick_and_leaves_everything_kept(own_broker: BrokerProcess) -
 def test_one_folder_has_one_broker(own_broker: BrokerProcess) -> None:
     """If this fails, two brokers write one log and destroy each other's offsets."""
     second = BrokerProcess(own_broker.data_dir)
-    with pytest.raises(RuntimeError, match="another broker works in") as refused:
-        second.start()
+    try:
+        with pytest.raises(RuntimeError, match="another broker works in") as refused:
+            second.start()
+    finally:
+        second.kill()
     assert "Traceback" not in str(refused.value)
 
 

@@ -73,7 +73,7 @@ class Listener:
         """An effect that is visible in the same database: a row in the outbox of effects."""
         if self.trouble is not None:
             raise self.trouble
-        number = getattr(event, "worker_id", None) or getattr(event, "name", "")
+        number = str(getattr(event, "worker_id", "") or getattr(event, "name", ""))
         uow.session.add(
             OutboxRow(
                 event_id=new_id(),

@@ -1,0 +1,1 @@
+"""Builds the committed reference data from installed packages and from rows written here."""

@@ -1,0 +1,138 @@
+"""Household businesses, house building and land."""
+
+from __future__ import annotations
+
+from deploy.data_build.files import Row
+from deploy.data_build.rows import copy, fixed, form, given_up, kept, procedure, shown, working_days
+
+_TRADE = "hộ kinh doanh"
+_BUILD = "xây dựng"
+
+BUSINESS_AND_LAND: list[Row] = [
+    procedure(
+        "1.001612",
+        "Đăng ký thành lập hộ kinh doanh",
+        "mở tiệm",
+        "mở quán",
+        "giấy phép kinh doanh",
+        "đăng ký kinh doanh",
+        "buôn bán",
+        sector=_TRADE,
+        limit=working_days(3),
+        minutes=15,
+        fee=fixed(100_000),
+        documents=[
+            form("Giấy đề nghị đăng ký hộ kinh doanh"),
+            shown("Giấy tờ tùy thân của chủ hộ"),
+            kept("Văn bản đồng ý của các thành viên hộ gia đình (nếu cùng góp vốn)"),
+        ],
+    ),
+    procedure(
+        "2.000720",
+        "Đăng ký thay đổi nội dung hộ kinh doanh",
+        "đổi tên quán",
+        "đổi địa chỉ kinh doanh",
+        "thay đổi hộ kinh doanh",
+        sector=_TRADE,
+        limit=working_days(3),
+        minutes=12,
+        fee=fixed(50_000),
+        documents=[
+            form("Thông báo thay đổi nội dung đăng ký"),
+            given_up("Giấy chứng nhận hộ kinh doanh cũ", "return"),
+        ],
+    ),
+    procedure(
+        "1.001570",
+        "Tạm ngừng kinh doanh của hộ kinh doanh",
+        "tạm nghỉ bán",
+        "tạm ngừng kinh doanh",
+        "nghỉ bán một thời gian",
+        sector=_TRADE,
+        limit=working_days(3),
+        minutes=6,
+        documents=[form("Thông báo tạm ngừng kinh doanh")],
+    ),
+    procedure(
+        "1.001266",
+        "Chấm dứt hoạt động hộ kinh doanh",
+        "đóng cửa tiệm",
+        "trả giấy phép kinh doanh",
+        "nghỉ bán luôn",
+        "giải thể hộ kinh doanh",
+        sector=_TRADE,
+        limit=working_days(3),
+        minutes=10,
+        documents=[
+            form("Thông báo chấm dứt hoạt động"),
+            given_up("Bản gốc giấy chứng nhận hộ kinh doanh", "pickup"),
+        ],
+    ),
+    procedure(
+        "2.000575",
+        "Cấp lại giấy chứng nhận đăng ký hộ kinh doanh",
+        "mất giấy phép kinh doanh",
+        "rách giấy phép kinh doanh",
+        "cấp lại giấy phép kinh doanh",
+        sector=_TRADE,
+        limit=working_days(3),
+        minutes=8,
+        fee=fixed(50_000),
+        documents=[
+            form("Giấy đề nghị cấp lại"),
+            given_up("Giấy chứng nhận bị hư hỏng (nếu còn)", "return"),
+        ],
+    ),
+    procedure(
+        "1.013225",
+        "Cấp giấy phép xây dựng nhà ở riêng lẻ",
+        "xin phép xây nhà",
+        "giấy phép xây dựng",
+        "xây nhà mới",
+        "làm nhà",
+        sector=_BUILD,
+        limit=working_days(15),
+        minutes=20,
+        fee=fixed(50_000),
+        documents=[
+            form("Đơn đề nghị cấp giấy phép xây dựng"),
+            shown("Giấy tờ về quyền sử dụng đất"),
+            copy("Hai bộ bản vẽ thiết kế"),
+        ],
+    ),
+    procedure(
+        "1.013227",
+        "Gia hạn giấy phép xây dựng nhà ở riêng lẻ",
+        "gia hạn giấy phép xây dựng",
+        "giấy phép xây dựng hết hạn",
+        sector=_BUILD,
+        limit=working_days(5),
+        minutes=12,
+        fee=fixed(15_000),
+        documents=[form("Đơn đề nghị gia hạn"), given_up("Giấy phép xây dựng đã cấp", "return")],
+    ),
+    procedure(
+        "DD-BIEN-DONG",
+        "Đăng ký biến động đất đai (chuyển nhượng, tặng cho, thừa kế)",
+        "sang tên sổ đỏ",
+        "sang tên đất",
+        "tặng cho đất",
+        "thừa kế đất",
+        "bán đất",
+        "sổ đỏ",
+        sector="đất đai",
+        level="land_office",
+        national_code=False,
+        limit=working_days(10),
+        minutes=25,
+        fee=fixed(80_000),
+        skill="certified",
+        sensitivity=1,
+        presence={"at_pickup": "applicant", "at_return": "applicant"},
+        documents=[
+            form("Đơn đăng ký biến động"),
+            kept("Hợp đồng hoặc văn bản đã công chứng, chứng thực"),
+            kept("Bản gốc giấy chứng nhận quyền sử dụng đất"),
+        ],
+    ),
+]

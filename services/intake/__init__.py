@@ -1,0 +1,1 @@
+"""Intake: requests from every channel, appointments, notices, accounts, and the reference data."""

@@ -1,0 +1,1 @@
+"""The outside world: gazetteer, geocoding, Zalo, the log channel, reference files."""

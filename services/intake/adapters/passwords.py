@@ -1,0 +1,26 @@
+"""Passwords as argon2id hashes."""
+
+from __future__ import annotations
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+
+class Argon2Passwords:
+    """The `Passwords` port. `memory_kib` and `rounds` are argon2's cost; the defaults follow RFC 9106."""
+
+    def __init__(self, *, memory_kib: int = 65_536, rounds: int = 3) -> None:
+        self._hasher = PasswordHasher(time_cost=rounds, memory_cost=memory_kib, parallelism=1)
+        self._decoy = self._hasher.hash("nobody has this password")
+
+    def hash(self, password: str) -> str:
+        """See `Passwords.hash`."""
+        return self._hasher.hash(password)
+
+    def matches(self, password: str, password_hash: str) -> bool:
+        """See `Passwords.matches`; without a hash a decoy is checked, and the answer is no."""
+        try:
+            self._hasher.verify(password_hash or self._decoy, password)
+        except (VerificationError, InvalidHashError):
+            return False
+        return bool(password_hash)

@@ -1,0 +1,1 @@
+"""Zalo Official Account: webhooks in, messages out, and the real protocol between."""

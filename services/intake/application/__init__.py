@@ -1,0 +1,1 @@
+"""What intake can do: commands, handlers of foreign events, read models and ports."""

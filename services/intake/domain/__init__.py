@@ -1,0 +1,1 @@
+"""The rules of requests, appointments, addresses and windows, free of frameworks."""

@@ -1,0 +1,1 @@
+"""How the world reaches intake: pages, JSON API, webhook and command line."""

@@ -1,0 +1,1 @@
+"""The service postal_bridge: visits, custody of papers, dossiers at the desk, money."""

@@ -1,0 +1,1 @@
+"""Commands, handlers and read models of postal_bridge."""

@@ -1,0 +1,1 @@
+"""The ways in: JSON API, pages, command line."""

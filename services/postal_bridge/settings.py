@@ -1,0 +1,19 @@
+"""Settings of postal_bridge: `TANNHA_POSTAL_BRIDGE_<NAME>` in the environment."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """What postal_bridge needs to know beyond the common settings: nothing."""
+
+    PREFIX: ClassVar[str] = "TANNHA_POSTAL_BRIDGE_"
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    port: int = 8103
+    database: str = "sqlite:///var/postal_bridge.db"

@@ -1,0 +1,1 @@
+"""Routing: which postal worker visits whom and when."""

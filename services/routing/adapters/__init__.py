@@ -1,0 +1,1 @@
+"""Routing's ports filled in: solver, travel times, storage."""

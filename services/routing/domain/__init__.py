@@ -1,0 +1,1 @@
+"""The rules of a working day on the road, without any framework."""

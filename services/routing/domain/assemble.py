@@ -1,0 +1,80 @@
+"""From the order of stops to a full answer: exact times, reasons for what is left out, totals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from services.routing.domain.explain import explain
+from services.routing.domain.insertion import Draft, construct
+from services.routing.domain.problem import Problem
+from services.routing.domain.rules import load_bound, load_levels, refusal
+from services.routing.domain.schedule import route_of
+from services.routing.domain.solution import Route, Solution, Unassigned, totals_of
+
+
+def routes_of(problem: Problem, open_ids: Mapping[str, Sequence[str]]) -> list[Route] | None:
+    """Exact routes for these orders of open stops; None when any rule would be broken."""
+    routes: list[Route] = []
+    for worker in problem.workers:
+        order = open_ids.get(worker.id, ())
+        levels = load_levels(problem, worker, order)
+        if max(levels) > load_bound(problem, worker, levels):
+            return None
+        if any(refusal(problem, problem.stop(stop_id), worker) for stop_id in order):
+            return None
+        route = route_of(problem, worker, order)
+        if route is None:
+            return None
+        routes.append(route)
+    return routes
+
+
+def objective_of(problem: Problem, open_ids: Mapping[str, Sequence[str]]) -> int | None:
+    """The exact price of a day in this order; None when it breaks a rule."""
+    routes = routes_of(problem, open_ids)
+    if routes is None:
+        return None
+    served = {stop_id for route in routes for stop_id in route.stop_ids}
+    left = [stop.id for stop in problem.stops if stop.id not in served]
+    return totals_of(problem, routes, left).objective
+
+
+def assemble(problem: Problem, open_ids: Mapping[str, Sequence[str]]) -> Solution:
+    """The solution for these orders of open stops (frozen visits are put before them).
+
+    Raises ValueError when an order breaks a rule: a plan that cannot be kept is never returned.
+    """
+    routes = routes_of(problem, open_ids)
+    if routes is None:
+        raise ValueError("these orders of stops break a rule of the problem")
+    draft = Draft(problem, open_ids)
+    unassigned = tuple(Unassigned(stop.id, explain(problem, draft, stop)) for stop in draft.missing)
+    totals = totals_of(problem, routes, [left.stop_id for left in unassigned])
+    return Solution(tuple(routes), unassigned, totals)
+
+
+def open_orders(problem: Problem, solution: Solution) -> dict[str, tuple[str, ...]]:
+    """Worker id to the stops of a solution that are not frozen, in order."""
+    return {
+        route.worker_id: tuple(stop_id for stop_id in route.stop_ids if stop_id not in problem.done)
+        for route in solution.routes
+    }
+
+
+def insert_urgent(problem: Problem, solution: Solution, stop_id: str) -> Solution:
+    """`solution` with one more stop at its exact cheapest place; nothing else changes worker or order.
+
+    When there is no place, the stop comes back unassigned with its reason; a stop that is already
+    planned or done stays where it is. Raises KeyError when the day has no such stop.
+    """
+    draft = Draft(problem, open_orders(problem, solution))
+    waits = any(stop.id == stop_id for stop in draft.missing)
+    insertion = draft.best(stop_id) if waits else None
+    if insertion is not None:
+        draft.insert(insertion)
+    return assemble(problem, draft.open_ids)
+
+
+def plan_without_solver(problem: Problem) -> Solution:
+    """A feasible plan by insertion alone: the start of a search and the answer when there is no solver."""
+    return assemble(problem, construct(problem))

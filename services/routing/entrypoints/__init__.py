@@ -1,0 +1,1 @@
+"""The ways into routing: JSON API, pages, command line."""

@@ -1,0 +1,25 @@
+"""The command line of routing: `tannha routing …`."""
+
+from __future__ import annotations
+
+import typer
+
+from services.routing.application.reference import load_reference_files
+from services.routing.bootstrap import NAME, bootstrap
+from services.routing.entrypoints.app import build_app
+from services.routing.settings import Settings
+from shared.service import service_cli
+
+app = service_cli(NAME, Settings.load, bootstrap, build_app)
+
+
+@app.command("load-reference")
+def load_reference() -> None:
+    """Loads post offices and workers from the data files; what changed is published by the next start."""
+    settings = Settings.load()
+    loaded = load_reference_files(bootstrap(settings).bus, settings.reference_dir)
+    typer.echo(f"{loaded['offices']} offices, {loaded['workers']} workers changed")
+
+
+if __name__ == "__main__":
+    app()
