@@ -19,7 +19,7 @@ from shared.clock import DemoClock, at, local, local_date, system_clock
 from shared.vietnamese.calendar import Scope
 from shared.vietnamese.dates import format_date
 
-OPENING, CLOSING = "06:30", "17:00"
+OPENING, CLOSING = "06:15", "17:00"
 
 
 def main() -> int:
@@ -35,7 +35,7 @@ def main() -> int:
     open_the_office(stack.clock)
     print("Tận Nhà đang khởi động ...", flush=True)
     try:
-        stack.start()
+        stack.start(cancelled=stop.is_set)
     except StartFailed as error:
         print(f"Không khởi động được: {error}", file=sys.stderr)
         return 1

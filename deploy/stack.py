@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -167,8 +167,11 @@ class Stack:
         settings["TANNHA_INTAKE_ZALO_OAUTH_URL"] = self.ports.url("fake_zalo")
         return settings | dict(self.extra)
 
-    def start(self) -> None:
-        """Starts everything and returns when it is ready. Raises StartFailed with one line."""
+    def start(self, cancelled: Callable[[], bool] = lambda: False) -> None:
+        """Starts everything and returns when it is ready.
+
+        Raises StartFailed with one line, and when `cancelled()` becomes true on the way; nothing is left.
+        """
         self._check_ports()
         (self.data / "logs").mkdir(parents=True, exist_ok=True)
         ensure_key_pair(self.data / "keys")
@@ -177,7 +180,7 @@ class Stack:
         for part in self.parts.values():
             if not part.running:
                 part.start()
-        self._wait_until_ready()
+        self._wait_until_ready(cancelled)
 
     def _check_ports(self) -> None:
         for name, port in vars(self.ports).items():
@@ -194,18 +197,20 @@ class Stack:
             migrate(engine, ROOT / "services" / service / "migrations")
             engine.dispose()
 
-    def _wait_until_ready(self) -> None:
+    def _wait_until_ready(self, cancelled: Callable[[], bool]) -> None:
         deadline = time.monotonic() + READY_SECONDS
         waiting = {f"{service}-api": f"{self.ports.url(service)}/readyz" for service in SERVICES}
         waiting["fake_zalo"] = self.ports.url("fake_zalo")
         while waiting:
-            for part in self.parts.values():
-                if not part.running:
-                    self.stop()
-                    raise StartFailed(f"{part.name} không khởi động được: {part.last_words()}")
+            fallen = [part for part in self.parts.values() if not part.running]
+            trouble = [f"{part.name} không khởi động được: {part.last_words()}" for part in fallen]
             if time.monotonic() > deadline:
+                trouble.append(f"chưa sẵn sàng sau {READY_SECONDS:.0f} giây: {', '.join(waiting)}")
+            if cancelled():
+                trouble.append("đã dừng theo yêu cầu")
+            if trouble:
                 self.stop()
-                raise StartFailed(f"Chưa sẵn sàng sau {READY_SECONDS:.0f} giây: {', '.join(waiting)}")
+                raise StartFailed(trouble[0])
             waiting = {name: url for name, url in waiting.items() if not answers(url)}
             time.sleep(0.1)
 

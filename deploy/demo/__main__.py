@@ -20,7 +20,7 @@ from deploy.demo.api import Product, Refused
 from deploy.demo.checks import Check, invariants, settle
 from deploy.demo.day import MORNING_REQUESTS, Day
 from deploy.demo.seed import seed_day
-from deploy.run import open_the_office, prepare_accounts
+from deploy.run import OPENING, open_the_office, prepare_accounts
 from deploy.stack import Ports, Stack, StartFailed, answers
 from services.intake.adapters.reference_files import load_calendar
 from shared.clock import at, local_date
@@ -79,7 +79,7 @@ def begin_a_day(stack: Stack) -> None:
     today = local_date(now)
     if now >= at(today, "07:30"):
         tomorrow = load_calendar().first_working_day(today + timedelta(days=1), Scope.POST)
-        stack.clock.set(at(tomorrow, "06:30"))
+        stack.clock.set(at(tomorrow, OPENING))
 
 
 def report(day: Day, checks: list[Check], seconds: float) -> int:

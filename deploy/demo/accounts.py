@@ -14,7 +14,7 @@ SHOWN_OFFICE = "office-20632"
 SHOWN = (
     ("Tổng đài viên", OPERATOR),
     ("Điều độ viên Duy Vinh", "dieudo-20632"),
-    ("Nhân viên bưu chính", "w-014"),
+    ("Nhân viên bưu chính Duy Vinh", "w-030"),
     ("Công chức Một cửa Nam Phước", "motcua-20599"),
     ("Thủ quỹ Duy Vinh", "thuquy-20632"),
     ("Quản trị viên", ADMINISTRATOR),

@@ -11,6 +11,13 @@ from typing import Any
 from deploy.demo.api import Product
 from shared.clock import DemoClock
 
+OUTCOMES = {
+    "picked_up": "hồ sơ đã thu gom",
+    "delivered": "kết quả đã trao tận nhà",
+    "guided": "lượt hướng dẫn tại nhà",
+    "papers_incomplete": "lượt còn thiếu giấy tờ",
+    "supplement_collected": "giấy tờ bổ sung đã lấy",
+}
 FAILURES = ("not_home", "not_home", "phone_off", "papers_not_ready", "unsafe")
 
 
@@ -67,9 +74,7 @@ class Doors:
         while state["next_step"]:
             step = state["next_step"]
             state = self._step(worker, path, step, self._body(step, state, something_missing))
-        self.happened[{"picked_up": "hồ sơ đã thu gom", "delivered": "kết quả đã trao tận nhà"}.get(
-            state["outcome"], state["outcome"]
-        )] += 1  # fmt: skip
+        self.happened[OUTCOMES.get(state["outcome"], state["outcome"])] += 1
 
     def _step(self, worker: str, path: str, step: str, body: dict[str, Any]) -> dict[str, Any]:
         return self.product.post("postal_bridge", f"{path}/steps/{step}", body, worker)  # type: ignore[no-any-return]

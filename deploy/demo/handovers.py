@@ -31,7 +31,7 @@ class Handovers:
         """What workers carry to an office arrives there (`workers`: id → office)."""
         for worker, office in workers.items():
             for parcel in self._held(worker, "worker", worker):
-                if parcel["kind"] == "result":
+                if parcel["goes_home"]:
                     continue
                 self._offer(parcel, worker, "post_office", office)
                 self._accept(parcel, accounts.cashier(office))
@@ -40,7 +40,7 @@ class Handovers:
         """Dossiers and supplements go on to the desk of their unit (`desks_of`: request → unit)."""
         for office in {row["id"] for row in accounts.offices()}:
             for parcel in self._held(accounts.dispatcher(office), "post_office", office):
-                if parcel["kind"] == "result":
+                if parcel["goes_home"]:
                     continue
                 unit = desks_of[parcel["request_id"]]
                 self._offer(parcel, accounts.dispatcher(office), "desk", unit)
@@ -67,7 +67,7 @@ class Handovers:
 
     def _judge(self, officer: str, path: str, dossier: dict[str, Any]) -> dict[str, Any]:
         """Refused, sent back for more, or accepted; a dossier that was supplemented is accepted."""
-        lot = 99 if dossier["items"] else self.dice.randrange(100)
+        lot = 99 if dossier["supplement_rounds"] else self.dice.randrange(100)
         if lot < self.refusals:
             self.happened["hồ sơ bị từ chối (mẫu 03)"] += 1
             return self._post(f"{path}/refuse", {"reason": "Không thuộc thẩm quyền giải quyết."}, officer)
@@ -83,7 +83,7 @@ class Handovers:
         for unit in sorted(units):
             officer = accounts.desk_officer(unit)
             for parcel in self._held(officer, "desk", unit):
-                if parcel["kind"] == "result":
+                if parcel["goes_home"]:
                     office = office_of[parcel["request_id"]]
                     self._offer(parcel, officer, "post_office", office)
                     self._accept(parcel, accounts.dispatcher(office))
@@ -98,7 +98,7 @@ class Handovers:
         for office, parcels in by_office.items():
             for parcel in parcels:
                 worker = worker_of.get(parcel["request_id"])
-                if parcel["kind"] == "result" and worker:
+                if parcel["goes_home"] and worker:
                     self._offer(parcel, accounts.dispatcher(office), "worker", worker)
                     self._accept(parcel, worker)
 

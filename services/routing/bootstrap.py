@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from services.routing.adapters.ortools_solver import OrToolsSolver
+from services.routing.adapters.solver_process import SolverProcess
 from services.routing.adapters.travel import GreatCircleTravel
 from services.routing.application.handlers import COMMANDS, EVENTS
 from services.routing.application.planner import DayPlanner
@@ -21,7 +21,7 @@ RoutingService = Service[Settings]
 def bootstrap(settings: Settings, *, solver: DaySolver | None = None) -> RoutingService:
     """The service with OR-Tools and straight-line travel times; tests may hand in another solver."""
     ports = Ports(
-        solver=solver or OrToolsSolver(),
+        solver=solver or SolverProcess(),
         travel=GreatCircleTravel(),
         solver_seconds=settings.solver_seconds,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import col, select
@@ -102,5 +102,5 @@ def _read_again(uow: UnitOfWork, ports: Ports, request: RequestRow) -> None:
     request.procedure_code, request.unit_id = reading.procedure_code, reading.unit_id
     if pins:
         request.lat, request.lon, request.precision = pins[-1].lat, pins[-1].lon, Precision.PIN.value
-    request.changed_at = max(uow.now, request.changed_at + timedelta(microseconds=1))
+    request.changed_at = uow.now
     uow.session.add(request)

@@ -62,6 +62,8 @@ def read_messages(
     windows = windows_for(wish, now, ports)
     sure_procedure = bool(found) and found[0].score >= SURE_SCORE
     chosen = resolution.chosen if resolution else None
+    candidates = resolution.candidates if resolution else ()
+    likely = chosen or (candidates[0] if len(candidates) == 1 else None)
     doubts = (
         ("procedure_code", not sure_procedure),
         ("address", chosen is None),
@@ -70,8 +72,8 @@ def read_messages(
     return Reading(
         procedure_code=found[0].procedure.code if found else "",
         procedures=tuple(Choice(match.procedure.code, match.procedure.title_vi) for match in found),
-        unit_id=chosen.unit.id if chosen else "",
-        units=tuple(Choice(c.unit.id, c.label) for c in (resolution.candidates if resolution else ())),
+        unit_id=likely.unit.id if likely else "",
+        units=tuple(Choice(candidate.unit.id, candidate.label) for candidate in candidates),
         question=(resolution.question or "") if resolution else "",
         window=window_value(windows[0]) if windows and wish.dates else "",
         windows=tuple(Choice(window_value(window), window.text) for window in windows),

@@ -6,6 +6,7 @@ last step, and the last step checks everything again.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query, Request
@@ -106,7 +107,10 @@ class _Booking:
         try:
             self._find_unit(state.model)
         except Problem as problem:
-            return self._where_page(request, state.with_problem(problem), status=problem.status)
+            asked = state.with_problem(problem)
+            if problem.problem_code == "address.unclear":  # the choices stand below the field already
+                asked = replace(asked, message="Địa chỉ cần rõ hơn một chút", hints=())
+            return self._where_page(request, asked, status=problem.status)
         return self._when_page(request, state)
 
     def review(self, request: Request, form: SubmittedForm) -> Response:
@@ -151,7 +155,7 @@ class _Booking:
             return self._where_page(request, shown, status=problem.status)
         if "window" in problem.fields:
             return self._when_page(request, shown, status=problem.status)
-        unit = self._find_unit(state.model)
+        unit = self._find_unit(cast("ConfirmForm", state.model))
         return self._review_page(request, shown, unit, status=problem.status)
 
     def _find_unit(self, model: WhereForm) -> Unit:
@@ -173,10 +177,10 @@ class _Booking:
     def _when_page(self, request: Request, form: FormState[Any], status: int = 200) -> Response:
         now, wish = self._service.transactions.clock(), form.value("wish")
         try:
-            choices = window_choices(now, self._ports, wish)
+            choices = window_choices(now, self._ports, wish, days=2)
         except Invalid as problem:
             form, status = form.with_problem(problem), problem.status
-            choices = window_choices(now, self._ports)
+            choices = window_choices(now, self._ports, days=2)
         return render(
             request,
             "intake/booking_when.html",
@@ -185,6 +189,7 @@ class _Booking:
             form=form,
             hidden=carried(form, _WHERE),
             windows=choices,
+            hotline=self._ports.hotline,
         )
 
     def _review_page(self, request: Request, form: FormState[Any], unit: Unit, status: int = 200) -> Response:

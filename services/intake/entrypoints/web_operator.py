@@ -17,6 +17,7 @@ from services.intake.application.commands import (
     Reschedule,
     SubmitRequest,
 )
+from services.intake.application.message_reading import window_value
 from services.intake.application.ports import Ports
 from services.intake.domain.requests import RequestStatus
 from services.intake.entrypoints.page_forms import (
@@ -25,7 +26,6 @@ from services.intake.entrypoints.page_forms import (
     read,
     window_choices,
     window_text,
-    window_value,
     wished_windows,
 )
 from services.intake.entrypoints.web_booking import request_fields, unit_choices

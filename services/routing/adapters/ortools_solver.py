@@ -4,11 +4,12 @@ Measured on 2 shared cores, OR-Tools 9.15, 1 s each, clustered days with lunch, 
 loads (price of the plan, mean of two seeds): 60 stops, 4 workers: insertion alone 58,200; guided local
 search 25,800, with the operators cut down 27,300; iterated local search from savings 25,200, from parallel
 insertion 24,900. 200 stops, 9 workers, 5 s: guided local search from parallel insertion 110,200, warm from
-plain insertion 138,400, iterated local search far behind. So: iterated local search up to `ILS_STOPS`,
-guided local search beyond it and for warm starts (iterated search takes no start). Lunch as a break costs
-little at this size. Pricing an uneven day through the span of the time dimension makes the search twenty
-times slower; a dimension without slack that counts travel and service does it for nothing, so the search
-works on that and the exact price decides at the end.
+plain insertion 138,400; iterated local search from savings was far behind guided search there (compared
+before the effort dimension below existed). So: iterated local search up to `ILS_STOPS` (a guess between the
+two sizes), guided local search beyond it and for warm starts (iterated search takes no start).
+Pricing an uneven day through the span of the time dimension leaves a fraction of the plans tried per second
+(1,000 to 40 with 20 stops); a dimension without slack that counts travel and service keeps about half, so
+the search works on that and the exact price decides at the end.
 """
 
 from __future__ import annotations

@@ -100,11 +100,12 @@ def _schedule(
 ) -> None:
     row.plan_id, row.position = plan.plan_id, position
     uow.session.add(row)
+    if not visit.fixed or row.status is StopState.STARTED:
+        row.arrival, row.start, row.depart = visit.arrival, visit.start, visit.depart
     if visit.fixed:
-        return  # its worker knows and the citizen has been served or is being served
+        return  # its worker knows, and the citizen has been served or is being served
     row.state = stops.plan(row.status, worker_id)
     row.worker_id, row.tour = worker_id, visit.tour
-    row.arrival, row.start, row.depart = visit.arrival, visit.start, visit.depart
     row.reason_code = row.reason = ""
     told = Told(worker_id, row.day, row.window_start, row.window_end, visit.start)
     if not stops.worth_telling(row.told, told):

@@ -75,10 +75,11 @@ class Timing(NamedTuple):
         fed = earliest_start(stop.windows, fed_arrival) + stop.service_seconds
         return Moments(min(hungry, LATE), min(fed, LATE))
 
-    def backward(self, leg: int, windows: Sequence[Window], service: int, limit: Moments) -> Moments:
-        """Latest moments to leave the place before, given the latest moments to leave the next one."""
-        fed = latest_start(windows, limit.fed - service)
-        return self.before_leg(leg, Moments(latest_start(windows, limit.hungry - service), fed))
+    def backward(self, leg: int, stop: Stop, limit: Moments) -> Moments:
+        """Latest moments to leave the place before `stop`, given the latest moments to leave `stop`."""
+        hungry = latest_start(stop.windows, limit.hungry - stop.service_seconds)
+        fed = latest_start(stop.windows, limit.fed - stop.service_seconds)
+        return self.before_leg(leg, Moments(hungry, fed))
 
     def before_leg(self, leg: int, latest: Moments) -> Moments:
         """Latest moments to leave for a door where service must start by `latest`."""
@@ -101,8 +102,7 @@ class Timetable:
     """A sequence of open stops of one worker with everything needed to try one more.
 
     `rows` are the matrix rows from the place the worker stands at, through the open stops, to the
-    office; `ready[k]` and `limit[k]` belong to leaving `rows[k]`. `feasible` says whether the
-    sequence works at all.
+    office; `ready[k]` and `limit[k]` belong to leaving `rows[k]` (the last limit to reaching the office).
     """
 
     problem: Problem
@@ -138,7 +138,7 @@ class Timetable:
         if position == len(self.rows) - 1:
             return self.timing.before_leg(leg, self.limit[position])
         stop = self.problem.stops[self.rows[position] - 1]
-        return self.timing.backward(leg, stop.windows, stop.service_seconds, self.limit[position])
+        return self.timing.backward(leg, stop, self.limit[position])
 
 
 def lunch_owed(problem: Problem, worker: Worker) -> LunchBand | None:
@@ -172,7 +172,7 @@ def timetable(problem: Problem, worker: Worker, open_ids: Sequence[str]) -> Time
     limit.append(timing.before_leg(problem.leg(rows[-2], OFFICE), limit[0]))
     for position in range(len(stops) - 1, -1, -1):
         leg, stop = problem.leg(rows[position], rows[position + 1]), stops[position]
-        limit.append(timing.backward(leg, stop.windows, stop.service_seconds, limit[-1]))
+        limit.append(timing.backward(leg, stop, limit[-1]))
     return Timetable(problem, worker, rows, timing, tuple(ready), tuple(reversed(limit)))
 
 

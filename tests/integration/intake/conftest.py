@@ -14,7 +14,6 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlmodel import col, select
 
-from services.intake.adapters.log_channel import LogChannel
 from services.intake.application.notice_port import Notice, NoticeProblem, Receipt
 from services.intake.application.notice_sender import NoticeSender
 from services.intake.application.ports import Ports
@@ -24,8 +23,8 @@ from services.intake.settings import IntakeSettings
 from shared.actor import Actor, Role
 from shared.clock import DemoClock, at
 from shared.contracts.envelope import ActorRef, Envelope, Event
-from shared.contracts.routing import OfficePublished, StopScheduled, WorkerPublished
 from shared.contracts.intake import Window
+from shared.contracts.routing import OfficePublished, StopScheduled, WorkerPublished
 from shared.contracts.topics import topic_of
 from shared.ids import new_id
 from shared.messaging.guard import Outcome
@@ -90,7 +89,9 @@ class Intake:
         bearer = {"Authorization": f"Bearer {self.signer.issue(actor)}"}
         return {**bearer, "Idempotency-Key": key or new_id()}
 
-    def post(self, path: str, body: dict[str, Any], actor: Actor | None = None, key: str | None = None) -> Any:
+    def post(
+        self, path: str, body: dict[str, Any], actor: Actor | None = None, key: str | None = None
+    ) -> Any:
         """Posts JSON as `actor`, or as a citizen."""
         headers = self.headers(actor, key) if actor else {"Idempotency-Key": key or new_id()}
         return self.client.post(path, json=body, headers=headers)
@@ -231,6 +232,3 @@ def intake(tmp_path: Path, clock: DemoClock) -> Iterator[Intake]:
             WorkerPublished(worker_id="w-002", name="Ngô Thị Tá", badge="BC-002", office_id=OFFICE),
         )
         yield ready
-
-
-__all__ = ["Intake", "LogChannel", "clock", "details", "intake", "stop", "window"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from shared.contracts.intake import (
@@ -71,8 +73,16 @@ def test_guidance_is_what_an_identity_card_gets_at_home(intake: Intake) -> None:
         ({"address": "phường Hải Châu, Đà Nẵng"}, "coverage.outside", "address"),
         ({"lat": 21.0, "lon": 105.8, "unit_id": UNIT}, "address.pin_far", "address"),
         ({"unit_id": "new-0"}, "unit.unknown", "unit_id"),
-        ({"window": window("07:30", "09:30", day=__import__("datetime").date(2026, 11, 24))}, "window.past", "window"),
-        ({"window": window("07:30", "09:30", day=__import__("datetime").date(2026, 11, 28))}, "window.day_off", "window"),
+        (
+            {"window": window("07:30", "09:30", date(2026, 11, 24))},
+            "window.past",
+            "window",
+        ),
+        (
+            {"window": window("07:30", "09:30", date(2026, 11, 28))},
+            "window.day_off",
+            "window",
+        ),
         ({"consent": False}, "consent.missing", "consent"),
     ],
 )
@@ -95,8 +105,6 @@ def test_every_fault_is_named_at_once(intake: Intake) -> None:
 
 def test_a_holiday_is_refused_with_what_is_possible_instead(intake: Intake) -> None:
     """A citizen would be left alone with a no."""
-    from datetime import date
-
     answer = intake.post("/api/requests", details(window=window("07:30", "09:30", day=date(2027, 1, 1))))
     assert answer.json()["code"] == "window.day_off"
     assert any("30/12/2026" in hint or "31/12/2026" in hint for hint in answer.json()["hints"])

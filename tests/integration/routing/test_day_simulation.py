@@ -160,6 +160,14 @@ class Day:
                 assert one["depart"] <= next_one["arrival"], "one place at a time"
                 assert one["tour"] <= next_one["tour"]
 
+    def judge_again(self) -> None:
+        """Plans twice at the same moment: nothing is new, so nobody hears anything."""
+        self.judge()
+        kinds = ("routing.stop.v1/scheduled", "routing.stop.v1/unassigned")
+        before = [len(self.routing.published(kind)) for kind in kinds]
+        self.judge()
+        assert [len(self.routing.published(kind)) for kind in kinds] == before
+
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_random_day_keeps_every_rule(routing: Routing, seed: int) -> None:
@@ -170,7 +178,7 @@ def test_a_random_day_keeps_every_rule(routing: Routing, seed: int) -> None:
     day.judge()
     for _ in range(30):
         visits = (day.visit,) * 3
-        action = day.random.choice((day.request, *visits, day.change, day.move, day.judge))
+        action = day.random.choice((day.request, *visits, day.change, day.move, day.judge_again))
         action()
         day.tick(day.random.randint(0, 25))
-    day.judge()
+    day.judge_again()

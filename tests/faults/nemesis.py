@@ -1,0 +1,91 @@
+"""Kills parts of the running product with SIGKILL, on a schedule that a seed decides, and revives them."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from deploy.stack import SERVICES, Stack
+
+VICTIMS = ("broker", *(f"{service}-{role}" for service in SERVICES for role in ("api", "worker")))
+"""All parts that carry events. The fake Zalo server stands for the world outside and stays."""
+
+
+@dataclass(frozen=True)
+class Strike:
+    """One kill: seconds after the start, who, and for how many seconds it stays down."""
+
+    at: float
+    part: str
+    down: float
+
+
+def schedule(seed: int, seconds: float, rounds: int = 2, broker_extra: int = 2) -> list[Strike]:
+    """Strikes spread over `seconds`: every victim `rounds` times, the broker `broker_extra` times more.
+
+    Each round is a shuffle, so that nobody is struck again before it had time to work.
+    """
+    dice = random.Random(seed)
+    order: list[str] = []
+    for _ in range(rounds):
+        order += dice.sample(VICTIMS, len(VICTIMS))
+    for number in range(broker_extra):
+        order.insert((2 * number + 1) * len(order) // (2 * broker_extra), "broker")
+    step = seconds / len(order)
+    return [
+        Strike(step * (place + dice.uniform(0.0, 0.5)), part, dice.uniform(0.05, 0.8))
+        for place, part in enumerate(order)
+    ]
+
+
+@dataclass
+class Nemesis:
+    """Strikes one stack. Must be used by the thread that lives longest: parts die with their parent thread."""
+
+    stack: Stack
+    strikes: Sequence[Strike]
+    kills: Counter[str] = field(default_factory=Counter)
+    own_deaths: Counter[str] = field(default_factory=Counter)
+
+    def run(self) -> None:
+        """Returns after the last victim was started again."""
+        began = time.monotonic()
+        for strike in self.strikes:
+            self._watch_until(lambda due=began + strike.at: time.monotonic() >= due)  # type: ignore[misc]
+            part = self.stack.parts[strike.part]
+            if not part.running:
+                part.start()
+            part.kill()
+            self.kills[strike.part] += 1
+            time.sleep(strike.down)
+            part.start()
+
+    def watch(self, holds: Callable[[], bool], seconds: float) -> float:
+        """Keeps the parts alive until `holds()`; returns the seconds it took.
+
+        Raises TimeoutError after `seconds`.
+        """
+        began = time.monotonic()
+        self._watch_until(lambda: time.monotonic() - began > seconds or holds())
+        took = time.monotonic() - began
+        if took > seconds and not holds():
+            raise TimeoutError(f"not quiet after {seconds:.0f} s")
+        return took
+
+    def _watch_until(self, holds: Callable[[], bool]) -> None:
+        for _turn in _turns(0.1):
+            for part in self.stack.parts.values():
+                if not part.running and time.monotonic() - part.started_at > 1.0:
+                    self.own_deaths[part.name] += 1
+                    part.start()
+            if holds():
+                return
+
+
+def _turns(pause: float) -> Iterator[None]:
+    while True:
+        yield
+        time.sleep(pause)
