@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
 from sqlalchemy import URL, make_url
 
 from shared.clock import Clock, DemoClock, system_clock

@@ -12,7 +12,7 @@ from deploy.run import prepare_accounts
 from deploy.stack import Ports, Stack
 from shared.clock import at
 
-FIRST_MORNING = at(date(2026, 11, 23), "06:30")
+FIRST_MORNING = at(date(2026, 11, 23), "06:00")
 """A Monday; the Tuesday after it is a public holiday (Ngày Văn hóa Việt Nam)."""
 
 ONE_CITIZEN_ASKS_OFTEN = {

@@ -22,7 +22,7 @@ from services.intake.adapters.zalo.webhook import ZaloWebhook
 from services.intake.application.handlers import COMMANDS, EVENTS
 from services.intake.application.notice_port import NoticeChannel
 from services.intake.application.ports import Passwords, Ports
-from services.intake.settings import IntakeSettings
+from services.intake.settings import Settings
 from shared.clock import system_clock
 from shared.persistence.engine import open_engine
 from shared.service import Service, assemble
@@ -31,8 +31,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def bootstrap(
-    settings: IntakeSettings, *, passwords: Passwords | None = None, zalo: NoticeChannel | None = None
-) -> Service[IntakeSettings]:
+    settings: Settings, *, passwords: Passwords | None = None, zalo: NoticeChannel | None = None
+) -> Service[Settings]:
     """Intake, ready to run. Tests give cheaper `passwords` and a fake `zalo` channel."""
     gazetteer = load_gazetteer()
     ports = Ports(
@@ -50,7 +50,7 @@ def bootstrap(
     return assemble("intake", settings, commands=COMMANDS, events=EVENTS, ports=ports, migrations=MIGRATIONS)
 
 
-def zalo_account(settings: IntakeSettings) -> ZaloAccount:
+def zalo_account(settings: Settings) -> ZaloAccount:
     """Our Official Account as the settings describe it."""
     return ZaloAccount(
         app_id=settings.zalo_app_id,
@@ -63,7 +63,7 @@ def zalo_account(settings: IntakeSettings) -> ZaloAccount:
     )
 
 
-def zalo_channel(settings: IntakeSettings, engine: Engine) -> ZaloChannel:
+def zalo_channel(settings: Settings, engine: Engine) -> ZaloChannel:
     """The channel to Zalo. Tokens live by the machine's clock, whatever time business has."""
     account = zalo_account(settings)
     http = httpx.Client(timeout=settings.zalo_timeout_seconds, trust_env=False)
@@ -78,7 +78,7 @@ def zalo_channel(settings: IntakeSettings, engine: Engine) -> ZaloChannel:
     return ZaloChannel(ZaloClient(account, tokens, http), SqlJournal(engine), settings.clock())
 
 
-def zalo_webhook(settings: IntakeSettings) -> ZaloWebhook:
+def zalo_webhook(settings: Settings) -> ZaloWebhook:
     """The verified way in for Zalo's events."""
     variants = tuple(Variant.parse(text) for text in settings.zalo_signature_variants)
     return ZaloWebhook(zalo_account(settings), settings.clock(), variants)

@@ -14,7 +14,7 @@ _DEMO_APP_SECRET = "demo-app-secret"  # noqa: S105 - opens the fake server only
 _DEMO_OA_SECRET = "demo-oa-secret"  # noqa: S105 - likewise
 
 
-class IntakeSettings(ServiceSettings):
+class Settings(ServiceSettings):
     """What intake needs to know beyond every service's settings.
 
     The Zalo defaults speak to the fake server that ships with the project and are refused in

@@ -176,6 +176,7 @@ class ProcedurePublished(Event):
     fare_return: int = Field(ge=0)
     fare_fee_transfer: int = Field(ge=0, default=0)
     limit: Limit
+    exempt_groups: tuple[str, ...] = ()
     service_minutes: int = Field(gt=0)
     skill: str = "none"
     sensitivity: int = 0

@@ -166,12 +166,13 @@ class SupplementRequested(Event):
 
 
 class SupplementReceived(Event):
-    """What was asked for reached the desk; a paused clock goes on."""
+    """What was asked for reached the desk; a paused clock goes on, and then `due_at` has moved."""
 
     KIND: ClassVar[str] = "supplement_received"
     KEY: ClassVar[str] = "dossier_id"
     dossier_id: str
     request_id: str
+    due_at: Instant | None = None
 
 
 class DossierRefused(Event):

@@ -76,6 +76,8 @@ class Relay:
             linger_ms=2,
             request_timeout_ms=10_000,
             delivery_timeout_ms=25_000,
+            # By default half a minute after a long outage: events would wait although the broker is back.
+            reconnect_backoff_max_ms=1_000,
         )
         try:
             while not self._stop.is_set():

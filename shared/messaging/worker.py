@@ -25,6 +25,12 @@ from shared.messaging.guard import Guard
 log = structlog.get_logger(__name__)
 
 COMMIT_SECONDS = 0.5
+METADATA_SECONDS = 3
+"""How soon a worker notices partitions that it did not see when it joined.
+
+A broker that goes away between a worker's first contact and its joining leaves it with no topics and
+so with no partitions; aiokafka looks again only after this time, by default five minutes (measured).
+"""
 EXIT_INFRASTRUCTURE = 70
 """Exit code of a worker whose database went away (EX_SOFTWARE of sysexits)."""
 
@@ -49,6 +55,7 @@ def build_worker(
         broker_session_timeout=6.0,
         broker_heartbeat_interval=1.5,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=METADATA_SECONDS * 1000,
         autodiscover=False,
     )
     for topic in topics:
@@ -85,5 +92,7 @@ def _die(topic: str, error: Exception) -> None:
 
 def run_worker(app: faust.App) -> None:
     """Runs until SIGTERM or SIGINT; ends the process with a code other than 0 after a crash."""
-    worker = faust.Worker(app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True, blocking_timeout=60.0)
+    worker = faust.Worker(
+        app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True, blocking_timeout=60.0
+    )
     worker.execute_from_commandline()

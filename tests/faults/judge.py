@@ -88,7 +88,7 @@ def _requests(asks: Sequence[Ask], evidence: Evidence) -> Iterator[Finding]:
 
 
 def _appointments(evidence: Evidence) -> Iterator[Finding]:
-    """Each appointment of intake is one stop in routing and one visit in postal_bridge, and nothing else is."""
+    """Each appointment of intake is one stop in routing and one visit in postal_bridge; nothing else is."""
     agreed = evidence.rows(
         "intake", "SELECT appointment_id AS id, request_id, purpose, attempt FROM appointment"
     )

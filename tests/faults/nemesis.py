@@ -43,12 +43,21 @@ def schedule(seed: int, seconds: float, rounds: int = 2, broker_extra: int = 2) 
 
 @dataclass
 class Nemesis:
-    """Strikes one stack. Must be used by the thread that lives longest: parts die with their parent thread."""
+    """Strikes one stack, from the main thread: a part dies with the thread that started it.
+
+    `timeline` tells what happened when, in seconds since the first look.
+    """
 
     stack: Stack
     strikes: Sequence[Strike]
     kills: Counter[str] = field(default_factory=Counter)
     own_deaths: Counter[str] = field(default_factory=Counter)
+    timeline: list[str] = field(default_factory=list)
+    _began: float = field(default_factory=time.monotonic)
+
+    def note(self, what: str) -> None:
+        """Writes a line into the timeline."""
+        self.timeline.append(f"{time.monotonic() - self._began:6.1f} s  {what}")
 
     def run(self) -> None:
         """Returns after the last victim was started again."""
@@ -60,6 +69,7 @@ class Nemesis:
                 part.start()
             part.kill()
             self.kills[strike.part] += 1
+            self.note(f"killed {strike.part}")
             time.sleep(strike.down)
             part.start()
 
@@ -80,6 +90,7 @@ class Nemesis:
             for part in self.stack.parts.values():
                 if not part.running and time.monotonic() - part.started_at > 1.0:
                     self.own_deaths[part.name] += 1
+                    self.note(f"{part.name} had ended by itself")
                     part.start()
             if holds():
                 return

@@ -29,13 +29,15 @@ from tests.faults.nemesis import VICTIMS, Nemesis, schedule
 
 SEED = int(os.environ.get("TANNHA_FAULT_SEED", "9"))
 FAULT_SECONDS = 36.0
-DRAIN_SECONDS = 30.0
+WARM_UP_SECONDS = 60.0
+DRAIN_SECONDS = 60.0
+"""Patience, for machines that do other things too; on two quiet cores it takes less than half of it."""
 
 pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 def test_kill9_loses_nothing_doubles_nothing_keeps_order(tmp_path: Path) -> None:
-    """A broken link between HTTP answer, database, outbox, broker, inbox and handler would show as a finding."""
+    """A broken link on the way from the HTTP answer to the other services' databases would be a finding."""
     stack = Stack(tmp_path / "data", Ports.free())
     open_the_office(stack.clock)
     ledger = Ledger(tmp_path / "ledger.jsonl")
@@ -45,24 +47,28 @@ def test_kill9_loses_nothing_doubles_nothing_keeps_order(tmp_path: Path) -> None
         crowd = Crowd(stack, ledger, signed_in, today, SEED)
         nemesis = Nemesis(stack, schedule(SEED, FAULT_SECONDS))
         crowd.work()
+        nemesis.watch(lambda: at_the_doors(ledger) or bool(crowd.crashes), WARM_UP_SECONDS)
+        nemesis.note("work is under way")
         nemesis.run()
+        nemesis.note("the faults are over")
         drained = drain(nemesis, crowd)
+        nemesis.note("quiet")
         plan_once_more(signed_in, today)
         drained_again = drain(nemesis, crowd)
+        nemesis.note("quiet again")
         evidence = Evidence(stack.data, read_log(f"127.0.0.1:{stack.ports.broker}"))
     findings = judge(ledger.asks(), evidence)
-    print(report(nemesis, crowd, evidence, findings, drained + drained_again))
+    print(report(nemesis, crowd, evidence, findings, drained + drained_again))  # noqa: T201 - the table is the result
     assert crowd.crashes == []
     assert findings == [], f"seed {SEED}, data in {tmp_path}"
     assert nemesis.kills.total() >= 15
     assert set(nemesis.kills) == set(VICTIMS)
     requests = [ask for ask in ledger.asks() if ask.path == SUBMIT and ask.acknowledged]
     assert len(requests) >= 30, "too little happened to prove anything"
-    assert any("/steps/" in ask.path and ask.acknowledged for ask in ledger.asks())
 
 
 def sign_everybody_in(stack: Stack) -> Product:
-    """The accounts that work here, each signed in once before the faults begin; reference data has arrived."""
+    """The accounts that work here, each signed in before the faults begin; reference data has arrived."""
     wanted = {accounts.OPERATOR, *map(accounts.dispatcher, OFFICES), *local_workers()}
     chosen = [account for account in accounts.demo_accounts() if account["account"] in wanted]
     file = stack.data / "accounts.json"
@@ -80,6 +86,11 @@ def sign_everybody_in(stack: Stack) -> Product:
     evidence = Evidence(stack.data, ())
     eventually(lambda: not still_moving(evidence), what="the reference data to arrive")
     return product
+
+
+def at_the_doors(ledger: Ledger) -> bool:
+    """Whether requests have become plans and plans visits: everything is at work that can be hit."""
+    return any("/steps/" in ask.path and ask.acknowledged for ask in ledger.asks())
 
 
 def drain(nemesis: Nemesis, crowd: Crowd) -> float:
@@ -126,4 +137,5 @@ def report(
     }
     lines += [f"  {name:<22} {value}" for name, value in figures.items()]
     lines += [f"  ! {finding.wrong}: {finding.what}" for finding in findings[:40]]
+    lines += [f"  {line}" for line in nemesis.timeline]
     return "\n".join(lines)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -30,16 +31,15 @@ UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 def application(service: str, folder: Path) -> Iterator[tuple[FastAPI, SessionSigner]]:
     """The HTTP side of a service on an empty database, without anything in the background."""
     private, public = ensure_key_pair(folder / "keys")
-    settings_module = import_module(f"services.{service}.settings")
-    settings_class = next(
-        value
-        for name, value in vars(settings_module).items()
-        if name.endswith("Settings") and value.__module__ == settings_module.__name__
-    )
-    given = {"database": f"sqlite:///{folder / service}.db", "session_public_key": public, "data_dir": folder}
+    settings = import_module(f"services.{service}.settings").Settings
+    given: dict[str, Any] = {
+        "database": f"sqlite:///{folder / service}.db",
+        "session_public_key": public,
+        "data_dir": folder,
+    }
     if service == "intake":
         given["session_private_key"] = private
-    running = import_module(f"services.{service}.bootstrap").bootstrap(settings_class.load(**given))
+    running = import_module(f"services.{service}.bootstrap").bootstrap(settings.load(**given))
     running.migrate()
     app = import_module(f"services.{service}.entrypoints.app").build_app(running)
     yield app, SessionSigner(load_private_key(private))
@@ -53,8 +53,9 @@ def ask(client: TestClient, route: StatedRoute, signer: SessionSigner, actor: Ac
     headers = {"accept": "application/json"}
     if actor is not None:
         headers["authorization"] = f"Bearer {signer.issue(actor)}"
-    body = {} if method in {"POST", "PUT", "PATCH", "DELETE"} else None
-    return client.request(method, path, headers=headers, json=body, follow_redirects=False).status_code
+    body: dict[str, Any] | None = {} if method in {"POST", "PUT", "PATCH", "DELETE"} else None
+    answer = client.request(method, path, headers=headers, json=body, follow_redirects=False)
+    return int(answer.status_code)
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -10,7 +10,11 @@ from deploy.demo.accounts import OPERATOR
 from deploy.demo.api import Product, eventually
 from shared.clock import at
 
-DUY_VINH_HOUSE = {"address": "Tổ 3, thôn Đông Bình, xã Duy Vinh, Duy Xuyên, Quảng Nam", "lat": 15.8431, "lon": 108.3402}
+DUY_VINH_HOUSE = {
+    "address": "Tổ 3, thôn Đông Bình, xã Duy Vinh, Duy Xuyên, Quảng Nam",
+    "lat": 15.8431,
+    "lon": 108.3402,
+}
 """An address in the old unit's words, with a pin near its market."""
 
 

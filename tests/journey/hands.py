@@ -21,7 +21,9 @@ class Hands:
         """The stop of a request, once routing knows it. Raises TimeoutError."""
 
         def known() -> dict[str, Any] | None:
-            stops = self.product.get("routing", f"/api/offices/{office}/stops", dispatcher, day=day.isoformat())
+            stops = self.product.get(
+                "routing", f"/api/offices/{office}/stops", dispatcher, day=day.isoformat()
+            )
             return next((stop for stop in stops if stop["request_id"] == request_id), None)
 
         return eventually(known, what="the stop to reach routing")
@@ -41,7 +43,7 @@ class Hands:
 
         return eventually(listed, what=f"the visit on the list of {worker}")
 
-    def step(self, worker: str, visit_id: str, step: str, **body: Any) -> dict[str, Any]:
+    def step(self, worker: str, visit_id: str, step: str, /, **body: Any) -> dict[str, Any]:
         """One step at the door."""
         return self.product.post("postal_bridge", f"/api/visits/{visit_id}/steps/{step}", body, worker)  # type: ignore[no-any-return]
 
@@ -62,7 +64,7 @@ class Hands:
         body = {"receiver_kind": kind, "receiver_id": receiver}
         self.product.post("postal_bridge", f"/api/parcels/{parcel['parcel_id']}/offer", body, account)
 
-    def accept(self, account: str, parcel: dict[str, Any], **seen: Any) -> None:
+    def accept(self, account: str, parcel: dict[str, Any], /, **seen: Any) -> None:
         """Takes an offered parcel, with the seal and the count as they are seen."""
         body = {"seal": parcel["seal"], "paper_count": parcel["paper_count"]} | seen
         self.product.post("postal_bridge", f"/api/parcels/{parcel['parcel_id']}/accept", body, account)
@@ -72,14 +74,14 @@ class Hands:
         self.offer(giver, parcel, kind, receiver)
         self.accept(taker, parcel)
 
-    def desk(self, officer: str, dossier_id: str, act: str, **body: Any) -> dict[str, Any]:
+    def desk(self, officer: str, dossier_id: str, act: str, /, **body: Any) -> dict[str, Any]:
         """One act of a desk officer."""
         return self.product.post("postal_bridge", f"/api/dossiers/{dossier_id}/{act}", body, officer)  # type: ignore[no-any-return]
 
 
-def refused(code: str, act: Any, *arguments: Any, **fields: Any) -> dict[str, Any]:
+def refused(code: str, act: Any, /, *arguments: Any, **fields: Any) -> dict[str, Any]:
     """Does something that must be refused with this problem code; gives the problem."""
     with pytest.raises(Refused) as refusal:
         act(*arguments, **fields)
-    assert refusal.value.problem["code"] == code
+    assert refusal.value.problem["code"] == code, str(refusal.value)
     return refusal.value.problem

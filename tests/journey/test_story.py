@@ -29,7 +29,11 @@ CORRECTION = "1.004859"
 FEE, FARE, FEE_TRANSFER = 15_000, 26_000, 8_000
 
 OFFICE, DESK = accounts.SHOWN_OFFICE, "new-20599"
-DISPATCHER, CASHIER, OFFICER = accounts.dispatcher(OFFICE), accounts.cashier(OFFICE), accounts.desk_officer(DESK)
+DISPATCHER, CASHIER, OFFICER = (
+    accounts.dispatcher(OFFICE),
+    accounts.cashier(OFFICE),
+    accounts.desk_officer(DESK),
+)
 OTHER_OFFICE, OTHER_DESK = "office-20551", "new-20635"
 STRANGER = accounts.cashier(OTHER_OFFICE)
 
@@ -43,7 +47,7 @@ def test_from_a_phone_call_to_the_result_at_home(stack: Stack, product: Product)
     neighbour = a_neighbour_phones(product)
 
     stack.clock.set(at(WEDNESDAY, "06:30"))
-    worker = the_day_is_planned(hands, grandmother)
+    worker = the_day_is_planned(hands, grandmother, neighbour)
     stack.clock.set(at(WEDNESDAY, "07:40"))
     the_worker_walks_the_steps(hands, grandmother, worker)
     nobody_opens_to_the_worker(hands, neighbour)
@@ -91,8 +95,9 @@ def a_neighbour_phones(product: Product) -> Citizen:
     return Citizen(product, answer["request_id"], answer["code"], body["phone"])
 
 
-def the_day_is_planned(hands: Hands, citizen: Citizen) -> str:
+def the_day_is_planned(hands: Hands, citizen: Citizen, neighbour: Citizen) -> str:
     """The request is a stop with the promised window; the plan gives it to a worker, whom she learns of."""
+    hands.stop(DISPATCHER, OFFICE, WEDNESDAY, neighbour.request_id)
     stop = hands.stop(DISPATCHER, OFFICE, WEDNESDAY, citizen.request_id)
     promised = window(WEDNESDAY, "07:30", "09:30")
     assert stop["state"] == "waiting"
@@ -110,7 +115,9 @@ def the_worker_walks_the_steps(hands: Hands, citizen: Citizen, worker: str) -> N
     """All mandatory steps in their order, by the one worker it was given to; then the worker has the papers."""
     visit = hands.visit(worker, WEDNESDAY, citizen.request_id)
     visit_id, place = visit["visit_id"], visit["place"]
-    other = next(one["id"] for one in accounts.workers() if one["office_id"] == OFFICE and one["id"] != worker)
+    other = next(
+        one["id"] for one in accounts.workers() if one["office_id"] == OFFICE and one["id"] != worker
+    )
     problem = refused("visit.step_out_of_order", hands.step, worker, visit_id, "seal", serial="NP-T-0001")
     assert problem["hints"] == ["Bước phải làm bây giờ: Lên đường."]
     refused("scope.worker", hands.step, other, visit_id, "start")
@@ -160,9 +167,9 @@ def the_dossier_reaches_the_desk(hands: Hands, citizen: Citizen, worker: str) ->
     parcel = hands.held(worker, citizen.request_id, "dossier")
     refused("custody.other_office", hands.offer, worker, parcel, "post_office", OTHER_OFFICE)
     refused("custody.no_way", hands.offer, worker, parcel, "desk", DESK)
-    refused("custody.not_yours", hands.offer, STRANGER, parcel, "post_office", OTHER_OFFICE)
+    refused("custody.wrong_person", hands.offer, STRANGER, parcel, "post_office", OTHER_OFFICE)
     hands.offer(worker, parcel, "post_office", OFFICE)
-    refused("custody.not_yours", hands.accept, STRANGER, parcel)
+    refused("custody.wrong_person", hands.accept, STRANGER, parcel)
     refused("custody.seal_differs", hands.accept, CASHIER, parcel, seal="NP-T-9999")
     assert hands.held(worker, citizen.request_id, "dossier")["holder"]["id"] == worker
     hands.accept(CASHIER, parcel)
@@ -269,5 +276,5 @@ def the_money_is_counted(product: Product, workers: dict[date, str]) -> None:
         refused("cash.over", product.post, "postal_bridge", f"{path}/deposit", mixed, CASHIER)
         product.post("postal_bridge", f"{path}/deposit", {"fee": fee, "fare": fare}, CASHIER)
         closed = product.post("postal_bridge", f"{path}/close", {}, CASHIER)
-        assert closed["in_hand"] == {"fee": 0, "fare": 0}
+        assert closed["in_hand"] == {"fee": 0, "fare": 0, "total": 0}
         refused("cash.closed", product.post, "postal_bridge", f"{path}/deposit", {"fare": 1}, CASHIER)

@@ -125,10 +125,14 @@ def on_supplement_requested(event: SupplementRequested, uow: UnitOfWork, ports: 
 
 
 def on_supplement_received(event: SupplementReceived, uow: UnitOfWork, _ports: Ports) -> None:
-    """What was asked for is at the desk."""
-    _dossier(event.dossier_id, "supplement_received", uow)
+    """What was asked for is at the desk; the due date has moved by the time of waiting."""
+    dossier = _dossier(event.dossier_id, "supplement_received", uow)
     request = the_request(uow.session, event.request_id)
-    note_progress(uow, request, "Bộ phận Một cửa đã nhận giấy tờ bổ sung")
+    detail = ""
+    if event.due_at is not None:
+        dossier.due_at = event.due_at
+        detail = f"Hẹn trả mới {format_date(event.due_at)}"
+    note_progress(uow, request, "Bộ phận Một cửa đã nhận giấy tờ bổ sung", detail)
 
 
 def on_dossier_refused(event: DossierRefused, uow: UnitOfWork, ports: Ports) -> None:

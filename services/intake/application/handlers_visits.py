@@ -96,6 +96,7 @@ def on_stop_scheduled(event: StopScheduled, uow: UnitOfWork, ports: Ports) -> No
     worker = the_worker(uow.session, event.worker_id)
     request = the_request(uow.session, appointment.request_id)
     news = moved or appointment.worker_id != event.worker_id
+    verb = "Đổi" if appointment.worker_id not in (None, event.worker_id) else "Đã phân công"
     advance(appointment, AppointmentStep.SCHEDULE, uow)
     appointment.worker_id, appointment.unassigned_reason = event.worker_id, ""
     appointment.expected_arrival = event.expected_arrival
@@ -109,7 +110,7 @@ def on_stop_scheduled(event: StopScheduled, uow: UnitOfWork, ports: Ports) -> No
     if news:
         telling = speaker.worker_assigned(purpose, worker.name, worker.badge, window)
         tell(uow, request, telling, appointment)
-        note_progress(uow, request, f"Đã phân công nhân viên {purpose.label}", window.text)
+        note_progress(uow, request, f"{verb} nhân viên {purpose.label}", f"{worker.name}, {window.text}")
 
 
 def on_stop_unassigned(event: StopUnassigned, uow: UnitOfWork, _ports: Ports) -> None:

@@ -93,6 +93,7 @@ def _procedures(procedures: Iterable[Procedure], fares: tuple[Fare, ...], today:
             fare_return=fare_on(today, "return", fares),
             fare_fee_transfer=fare_on(today, "fee_transfer", fares) if fee else 0,
             limit=Limit(unit=procedure.limit.unit.value, value=procedure.limit.value),
+            exempt_groups=tuple(sorted(procedure.exempt_groups)),
             service_minutes=procedure.service_minutes,
             skill=procedure.skill.value,
             sensitivity=procedure.sensitivity,

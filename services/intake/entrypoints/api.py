@@ -23,7 +23,7 @@ from services.intake.domain.addresses import resolve
 from services.intake.domain.gazetteer import Point
 from services.intake.domain.windows import offered_windows
 from services.intake.entrypoints.guessing import ByCode, count_try, request_of_citizen
-from services.intake.settings import IntakeSettings
+from services.intake.settings import Settings
 from shared.contracts.envelope import ActorRef
 from shared.contracts.intake import Window
 from shared.service import Service
@@ -140,7 +140,7 @@ class ByCodeWindow(ByCode):
     window: Window
 
 
-def api_router(service: Service[IntakeSettings], signer: SessionSigner) -> APIRouter:
+def api_router(service: Service[Settings], signer: SessionSigner) -> APIRouter:
     """All JSON routes of intake."""
     router = APIRouter(prefix="/api")
     _session_routes(router, service, signer)
@@ -151,11 +151,11 @@ def api_router(service: Service[IntakeSettings], signer: SessionSigner) -> APIRo
     return router
 
 
-def _ports(service: Service[IntakeSettings]) -> Ports:
+def _ports(service: Service[Settings]) -> Ports:
     return cast("Ports", service.bus.ports)
 
 
-def _session_routes(router: APIRouter, service: Service[IntakeSettings], signer: SessionSigner) -> None:
+def _session_routes(router: APIRouter, service: Service[Settings], signer: SessionSigner) -> None:
     settings = service.settings
 
     @router.post("/session", dependencies=[PUBLIC, limit(settings.api_sign_in_rate)])
@@ -178,7 +178,7 @@ def _session_routes(router: APIRouter, service: Service[IntakeSettings], signer:
         }
 
 
-def _public_routes(router: APIRouter, service: Service[IntakeSettings]) -> None:
+def _public_routes(router: APIRouter, service: Service[Settings]) -> None:
     ports, clock = _ports(service), service.transactions.clock
 
     @router.get("/procedures", dependencies=[PUBLIC])
@@ -214,7 +214,7 @@ def _public_routes(router: APIRouter, service: Service[IntakeSettings]) -> None:
         return service.bus.execute(command, CITIZEN, key)
 
 
-def _operator_routes(router: APIRouter, service: Service[IntakeSettings]) -> None:
+def _operator_routes(router: APIRouter, service: Service[Settings]) -> None:
     operator = [allow(Role.OPERATOR)]
     ports, bus = _ports(service), service.bus
 
@@ -267,7 +267,7 @@ def _operator_routes(router: APIRouter, service: Service[IntakeSettings]) -> Non
         return bus.execute(CancelRequest(request_id=request_id, reason=body.reason), actor, key)
 
 
-def _status_routes(router: APIRouter, service: Service[IntakeSettings]) -> None:
+def _status_routes(router: APIRouter, service: Service[Settings]) -> None:
     guarded = [PUBLIC, limit(service.settings.status_rate, scope="status")]
     ports, bus = _ports(service), service.bus
 
@@ -301,7 +301,7 @@ def _status_routes(router: APIRouter, service: Service[IntakeSettings]) -> None:
         return bus.execute(CancelRequest(request_id=found.request_id), citizen(found.request_id), key)
 
 
-def _overview_routes(router: APIRouter, service: Service[IntakeSettings]) -> None:
+def _overview_routes(router: APIRouter, service: Service[Settings]) -> None:
     overseers = (Role.ADMINISTRATOR, Role.INSPECTOR)
 
     @router.get("/notices", dependencies=[allow(Role.OPERATOR, *overseers)])

@@ -13,14 +13,13 @@ from pydantic import ValidationError
 from services.intake.application.commands import RegisterAccounts
 from services.intake.application.reference import publish_reference
 from services.intake.bootstrap import bootstrap
-from services.intake.entrypoints.app import build_app
-from services.intake.settings import IntakeSettings
+from services.intake.settings import Settings
+from shared.command_line import service_cli
 from shared.contracts.envelope import ActorRef
 from shared.errors import Problem
-from shared.service import service_cli
 from shared.settings import SettingsRefused
 
-app = service_cli("intake", IntakeSettings.load, bootstrap, build_app)
+app = service_cli("intake", Settings.load, bootstrap, "services.intake.entrypoints.app")
 
 accounts = typer.Typer(no_args_is_help=True, help="Accounts that may sign in.")
 app.add_typer(accounts, name="accounts")
@@ -32,7 +31,7 @@ def import_accounts(
 ) -> None:
     """Makes the accounts of FILE exist: account, password, name, role, office, unit, worker, demo."""
     try:
-        service = bootstrap(IntakeSettings.load())
+        service = bootstrap(Settings.load())
         command = RegisterAccounts(accounts=json.loads(file.read_text(encoding="utf-8")))
         answer = service.bus.execute(command, ActorRef.system("intake"))
     except (ValueError, ValidationError, SettingsRefused, Problem) as error:
@@ -44,7 +43,7 @@ def import_accounts(
 @app.command("load-reference")
 def load_reference() -> None:
     """Publishes units, procedures and calendar days that are new or changed."""
-    service = bootstrap(IntakeSettings.load())
+    service = bootstrap(Settings.load())
     typer.echo(f"{publish_reference(service.transactions, service.bus.ports)} rows published")
 
 

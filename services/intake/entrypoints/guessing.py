@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.intake.application.queries import find_by_code
 from services.intake.application.records import RequestRow
-from services.intake.settings import IntakeSettings
+from services.intake.settings import Settings
 from shared.errors import NotFound
 from shared.ids import read_code
 from shared.service import Service
@@ -32,7 +32,7 @@ class ByCode(BaseModel):
     last4: str = Field(pattern=r"^\s*[0-9]{4}\s*$", title="4 số cuối điện thoại")
 
 
-def request_of_citizen(service: Service[IntakeSettings], request: Request, typed: ByCode) -> RequestRow:
+def request_of_citizen(service: Service[Settings], request: Request, typed: ByCode) -> RequestRow:
     """The request behind code and digits. Raises NotFound, AskedTooOften."""
     code = read_code(typed.code)
     if code is not None:

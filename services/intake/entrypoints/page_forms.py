@@ -12,6 +12,7 @@ from services.intake.application.message_reading import window_value, windows_fo
 from services.intake.application.ports import Ports
 from services.intake.domain.time_phrases import TimeKind, understand
 from services.intake.domain.windows import Window, offered_windows
+from shared.clock import local
 from shared.contracts.intake import Window as PublishedWindow
 from shared.errors import Invalid
 from shared.vietnamese import phones
@@ -86,6 +87,30 @@ def wished_windows(wish: str, now: datetime, ports: Ports) -> list[Window]:
         text = meant.question or "Chưa hiểu giờ này. Ví dụ: “sáng thứ Sáu”, “14h ngày 27/11”."
         raise Invalid(text, code="window.unclear", fields={"wish": text})
     return windows_for(meant, now, ports)
+
+
+def wish_notes(wish: str, now: datetime, ports: Ports) -> str:
+    """Why the wished day will not do and which comes next, in plain words; empty when it will."""
+    return " ".join(understand(wish, now, ports.calendar).notes) if wish else ""
+
+
+def agreed_wish(wish: str, now: datetime, ports: Ports) -> Window:
+    """The window that a wish in words means.
+
+    Raises Invalid with the nearest windows as hints where none fits the day and hours that were said:
+    nobody may be promised another day than the one spoken of without noticing.
+    """
+    meant = understand(wish, now, ports.calendar)
+    windows = wished_windows(wish, now, ports)
+    first = windows[0]
+    begin, end = local(first.start).time(), local(first.end).time()
+    said_day = not meant.dates or first.day in meant.dates
+    said_hours = meant.start is None or meant.end is None or (begin < meant.end and meant.start < end)
+    if said_day and said_hours and not meant.notes:
+        return first
+    text = " ".join(meant.notes) or "Không có khung giờ nào đúng như vậy."
+    hints = tuple(f"Hẹn {window.text}" for window in windows[:3])
+    raise Invalid(text, code="window.not_as_wished", fields={"wish": text}, hints=hints)
 
 
 def parse_window(value: str) -> PublishedWindow:

@@ -28,8 +28,9 @@ from services.intake.entrypoints.page_forms import (
     read,
     window_choices,
     window_text,
+    wish_notes,
 )
-from services.intake.settings import IntakeSettings
+from services.intake.settings import Settings
 from shared.contracts.intake import Window
 from shared.errors import Invalid, Problem
 from shared.ids import read_code
@@ -44,7 +45,7 @@ _WHERE = ("procedure_code", "applicant_name", "phone", "address", "unit_id", "no
 _WHEN = (*_WHERE, "window")
 
 
-def booking_router(service: Service[IntakeSettings]) -> APIRouter:
+def booking_router(service: Service[Settings]) -> APIRouter:
     """The pages under /dat-lich."""
     return _Booking(service).router()
 
@@ -52,7 +53,7 @@ def booking_router(service: Service[IntakeSettings]) -> APIRouter:
 class _Booking:
     """The steps; each renders itself again with what was wrong."""
 
-    def __init__(self, service: Service[IntakeSettings]) -> None:
+    def __init__(self, service: Service[Settings]) -> None:
         self._service = service
         self._ports = cast("Ports", service.bus.ports)
 
@@ -189,6 +190,7 @@ class _Booking:
             form=form,
             hidden=carried(form, _WHERE),
             windows=choices,
+            why_other=wish_notes(wish, now, self._ports),
             hotline=self._ports.hotline,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, cast
 
@@ -22,15 +23,15 @@ from services.intake.application.ports import Ports
 from services.intake.domain.requests import RequestStatus
 from services.intake.entrypoints.page_forms import (
     OperatorForm,
+    agreed_wish,
     parse_window,
     read,
     window_choices,
     window_text,
-    wished_windows,
 )
 from services.intake.entrypoints.web_booking import request_fields, unit_choices
 from services.intake.entrypoints.web_status import with_instants
-from services.intake.settings import IntakeSettings
+from services.intake.settings import Settings
 from shared.clock import local_date
 from shared.errors import Invalid, Problem
 from shared.messaging.commands import Command
@@ -43,7 +44,7 @@ _DRAFTS = (RequestStatus.DRAFT.value, RequestStatus.NEEDS_INFO.value)
 _CHANNELS = (("phone", "Điện thoại"), ("email", "E-mail"), ("facebook", "Facebook"))
 
 
-def operator_router(service: Service[IntakeSettings]) -> APIRouter:
+def operator_router(service: Service[Settings]) -> APIRouter:
     """The pages under /tong-dai."""
     return _Operator(service).router()
 
@@ -51,7 +52,7 @@ def operator_router(service: Service[IntakeSettings]) -> APIRouter:
 class _Operator:
     """Everything an operator does, from the keyboard."""
 
-    def __init__(self, service: Service[IntakeSettings]) -> None:
+    def __init__(self, service: Service[Settings]) -> None:
         self._service = service
         self._ports = cast("Ports", service.bus.ports)
 
@@ -189,14 +190,14 @@ class _Operator:
         return redirect(request, f"/tong-dai/{request_id}", flash=done)
 
     def _with_wish(self, state: FormState[Any]) -> FormState[Any]:
-        """A wish in words becomes the nearest window, when none was picked."""
+        """A wish in words becomes the window that it means, when none was picked."""
         if state.model is None or state.model.window or not state.model.wish:
             return state
         try:
-            windows = wished_windows(state.model.wish, self._service.transactions.clock(), self._ports)
+            window = agreed_wish(state.model.wish, self._service.transactions.clock(), self._ports)
         except Invalid as problem:
             return state.with_problem(problem)
-        value = window_value(windows[0])
+        value = window_value(window)
         return FormState(
             values={**state.values, "window": (value,)},
             model=state.model.model_copy(update={"window": value}),
@@ -240,6 +241,9 @@ class _Operator:
         chosen = form.value("window")
         if chosen and chosen not in known | {value for value, _ in wished} and window_text(chosen):
             wished = [(chosen, window_text(chosen)), *wished]
+        if form.error("wish"):
+            with suppress(Invalid):
+                wished += window_choices(now, self._ports, form.value("wish"))
         read_units = [(u["value"], u["label"]) for u in (reading or {}).get("units", ())]
         return {
             "form": form,

@@ -14,7 +14,7 @@ from services.intake.application.handlers_accounts import sign_in as check_sign_
 from services.intake.application.ports import Ports
 from services.intake.entrypoints.guessing import count_try
 from services.intake.entrypoints.page_forms import read
-from services.intake.settings import IntakeSettings
+from services.intake.settings import Settings
 from shared.errors import Problem
 from shared.messaging.tables import OutboxRow, ParkedEvent
 from shared.service import Service
@@ -35,7 +35,7 @@ class SignInForm(BaseModel):
     password: str = Field(min_length=1, max_length=128, title="mật khẩu", repr=False)
 
 
-def staff_router(service: Service[IntakeSettings], signer: SessionSigner) -> APIRouter:
+def staff_router(service: Service[Settings], signer: SessionSigner) -> APIRouter:
     """`/`, `/dang-nhap`, `/dang-xuat`, `/quan-tri`."""
     router = APIRouter(include_in_schema=False)
     _front(router, service)
@@ -44,7 +44,7 @@ def staff_router(service: Service[IntakeSettings], signer: SessionSigner) -> API
     return router
 
 
-def _front(router: APIRouter, service: Service[IntakeSettings]) -> None:
+def _front(router: APIRouter, service: Service[Settings]) -> None:
     ports = cast("Ports", service.bus.ports)
 
     @router.get("/", dependencies=[PUBLIC])
@@ -54,7 +54,7 @@ def _front(router: APIRouter, service: Service[IntakeSettings]) -> None:
         return render(request, "intake/front.html", hotline=ports.hotline, place=place)
 
 
-def _signing(router: APIRouter, service: Service[IntakeSettings], signer: SessionSigner) -> None:
+def _signing(router: APIRouter, service: Service[Settings], signer: SessionSigner) -> None:
     settings, ports = service.settings, cast("Ports", service.bus.ports)
 
     def page(request: Request, form: FormState[Any], target: str, status: int = 200) -> Response:
@@ -95,7 +95,7 @@ def _signing(router: APIRouter, service: Service[IntakeSettings], signer: Sessio
         return response
 
 
-def _administration(router: APIRouter, service: Service[IntakeSettings]) -> None:
+def _administration(router: APIRouter, service: Service[Settings]) -> None:
     @router.get("/quan-tri", dependencies=[allow(Role.ADMINISTRATOR, Role.INSPECTOR)])
     def administration(request: Request) -> Response:
         """Counts, what is stuck, and the way to the other services."""

@@ -15,7 +15,7 @@ from services.intake.application.records import RequestRow
 from services.intake.entrypoints.api import citizen
 from services.intake.entrypoints.guessing import ByCode, request_of_citizen
 from services.intake.entrypoints.page_forms import CodeForm, parse_window, read, window_choices
-from services.intake.settings import IntakeSettings
+from services.intake.settings import Settings
 from shared.errors import Problem
 from shared.messaging.commands import Command
 from shared.service import Service
@@ -27,7 +27,7 @@ from shared.web.roles import PUBLIC
 _HOLDERS = {"dossier": "Hồ sơ", "supplement": "Giấy tờ bổ sung", "result": "Kết quả"}
 
 
-def status_router(service: Service[IntakeSettings]) -> APIRouter:
+def status_router(service: Service[Settings]) -> APIRouter:
     """The pages under /tra-cuu."""
     return _Status(service).router()
 
@@ -35,7 +35,7 @@ def status_router(service: Service[IntakeSettings]) -> APIRouter:
 class _Status:
     """The door and the page behind it. The code and digits travel in the form, never in the address."""
 
-    def __init__(self, service: Service[IntakeSettings]) -> None:
+    def __init__(self, service: Service[Settings]) -> None:
         self._service = service
         self._ports = cast("Ports", service.bus.ports)
 

@@ -14,7 +14,7 @@ from services.intake.adapters.zalo import events as zalo
 from services.intake.adapters.zalo.channel import ZaloChannel
 from services.intake.adapters.zalo.webhook import ZaloWebhook
 from services.intake.application.commands import NoteZaloContact, ReceiveZaloMessage
-from services.intake.settings import IntakeSettings
+from services.intake.settings import Settings
 from shared.contracts.envelope import ActorRef
 from shared.errors import Problem
 from shared.messaging.commands import Command
@@ -28,7 +28,7 @@ received: Counter[str] = Counter()
 A rising count of refusals means a wrong secret, or somebody who is not Zalo."""
 
 
-def webhook_router(service: Service[IntakeSettings], webhook: ZaloWebhook) -> APIRouter:
+def webhook_router(service: Service[Settings], webhook: ZaloWebhook) -> APIRouter:
     """`POST /webhooks/zalo`."""
     router = APIRouter()
 
@@ -83,7 +83,7 @@ def _content(event: zalo.UserSendText | zalo.UserSendLocation | zalo.UserSubmitI
     }
 
 
-def _settle_delivery(service: Service[IntakeSettings], event: zalo.UserReceivedMessage) -> None:
+def _settle_delivery(service: Service[Settings], event: zalo.UserReceivedMessage) -> None:
     channel = service.bus.ports.zalo
     if event.message.tracking_id and isinstance(channel, ZaloChannel):
         channel.confirm_delivery(event.message.tracking_id, event.message.msg_id or "")

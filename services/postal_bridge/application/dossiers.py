@@ -100,7 +100,9 @@ def receive_supplement(uow: UnitOfWork, parcel: ParcelRow) -> None:
     calendar = calendar_of(uow.session, row.unit_id)
     moved = desk_dossier(row).receive_supplement(uow.now, calendar)
     keep_dossier(uow, row, moved, "supplement_received", ", ".join(parcel.papers))
-    uow.publish(postal.SupplementReceived(dossier_id=row.dossier_id, request_id=row.request_id))
+    uow.publish(
+        postal.SupplementReceived(dossier_id=row.dossier_id, request_id=row.request_id, due_at=moved.due_at)
+    )
 
 
 def collect_result(uow: UnitOfWork, parcel: ParcelRow, office_id: str) -> None:

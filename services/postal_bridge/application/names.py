@@ -7,7 +7,7 @@ from sqlmodel import Session, select
 from services.postal_bridge.application.records import OfficeCopy, UnitCopy, WorkerCopy
 from services.postal_bridge.domain.custody import Holder, HolderKind
 
-KINDS = {"commune": ["xã"], "ward": ["phường"], "township": ["thị trấn"], "special_zone": ["đặc khu"]}
+KINDS = {"commune": "xã", "ward": "phường", "township": "thị trấn", "special_zone": "đặc khu"}
 
 
 class NameBook:
@@ -31,7 +31,10 @@ class NameBook:
         row = self._session.get(UnitCopy, unit_id)
         if row is None:
             return f"Một cửa {unit_id}"
-        return " ".join(["Một cửa", *KINDS.get(row.kind, ()), row.name])
+        kind = KINDS.get(row.kind, "")
+        # Units are published under their full name ("Xã Nam Phước"); within a sentence the kind is small.
+        own = row.name[len(kind) :] if row.name.casefold().startswith(kind) else f" {row.name}"
+        return f"Một cửa {kind}{own}" if kind else f"Một cửa {row.name}"
 
     def holder(self, holder: Holder) -> str:
         """Who holds, without naming a citizen."""

@@ -73,6 +73,7 @@ def terms_of(row: VisitRow) -> Terms:
         papers=tuple(row.terms["papers"]),
         withdraw=tuple(row.terms["withdraw"]),
         tariff=Tariff(**row.terms["tariff"]),
+        exempt_groups=tuple(row.terms["exempt_groups"]),
     )
 
 
@@ -105,10 +106,16 @@ def freeze_terms(session: Session, row: VisitRow) -> dict[str, Any]:
         terms = Terms()
     elif purpose is Purpose.PICKUP:
         tariff = Tariff(procedure.fee_amount, procedure.fare_pickup, procedure.fare_fee_transfer)
-        terms = Terms(papers=tuple(document.name for document in procedure.documents), tariff=tariff)
+        papers = tuple(document.name for document in procedure.documents)
+        terms = Terms(papers=papers, tariff=tariff, exempt_groups=procedure.exempt_groups)
     else:
         terms = _terms_for_dossier(dossier_for(session, row), purpose, procedure)
-    return {"papers": list(terms.papers), "withdraw": list(terms.withdraw), "tariff": asdict(terms.tariff)}
+    return {
+        "papers": list(terms.papers),
+        "withdraw": list(terms.withdraw),
+        "tariff": asdict(terms.tariff),
+        "exempt_groups": list(terms.exempt_groups),
+    }
 
 
 def procedure_of(session: Session, code: str) -> ProcedurePublished:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from services.postal_bridge.domain.money import Charge, Tariff
 from services.postal_bridge.domain.steps import (
     DATA_OF,
+    Exemption,
     FeeTaken,
     PapersCounted,
     PaperState,
@@ -135,12 +136,19 @@ class Terms:
     """What this visit is held to, frozen when the worker sets off: a later catalogue changes nothing.
 
     `papers` is the list to count (published list, or the items asked for), `withdraw` the old papers to
-    take back, `tariff` what may be charged.
+    take back, `tariff` what may be charged, `exempt_groups` whom the procedure frees of its fee.
     """
 
     papers: tuple[str, ...] = ()
     withdraw: tuple[str, ...] = ()
     tariff: Tariff = field(default_factory=Tariff)
+    exempt_groups: tuple[str, ...] = ()
+
+    @property
+    def exemptions(self) -> tuple[Exemption, ...]:
+        """The choices at the door: nobody, the procedure's groups, and who travels free by the fare table."""
+        always = {Exemption.NONE, Exemption.HEROIC_MOTHER}
+        return tuple(group for group in Exemption if group in always or group.value in self.exempt_groups)
 
 
 @dataclass(frozen=True)
@@ -281,6 +289,9 @@ class Visit:
                 raise Invalid(message, code="visit.nothing_to_seal", fields={"papers": message})
         if isinstance(data, PapersWithdrawn):
             _same_list(self.terms.withdraw, tuple(line.name for line in data.papers))
+        if isinstance(data, FeeTaken) and data.exemption not in self.terms.exemptions:
+            message = "Thủ tục này không miễn phí cho nhóm đã chọn."
+            raise Invalid(message, code="fee.exemption_unknown", fields={"exemption": message})
 
     def _counted(self, state: PaperState) -> tuple[str, ...]:
         data = self._data(Step.COUNT_PAPERS)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from services.postal_bridge.bootstrap import bootstrap
-from services.postal_bridge.entrypoints.app import build_app
 from services.postal_bridge.settings import Settings
-from shared.service import service_cli
+from shared.command_line import service_cli
 
-app = service_cli("postal_bridge", Settings.load, bootstrap, build_app)
+app = service_cli("postal_bridge", Settings.load, bootstrap, "services.postal_bridge.entrypoints.app")
 
 if __name__ == "__main__":
     app()

@@ -11,7 +11,7 @@ from sqlmodel import Session, select
 from services.postal_bridge.application import commands, pages, queries
 from services.postal_bridge.application.records import ReceiptRow, VisitRow
 from services.postal_bridge.application.visits import load_visit, visit_row
-from services.postal_bridge.domain.steps import Exemption, FeeTaken, IdentityDocument, Step
+from services.postal_bridge.domain.steps import FeeTaken, IdentityDocument, Step
 from services.postal_bridge.domain.visit import FailureReason, Purpose, Visit
 from services.postal_bridge.entrypoints.access import Acting, PostalService, Reading
 from shared.actor import Actor
@@ -189,7 +189,7 @@ def _exemptions(visit: Visit) -> list[tuple[str, str, str]]:
     """The choices with the amount each leads to: it is shown, never typed."""
     return [
         (group.value, group.label, f"Thu {format_vnd(visit.terms.tariff.charge(FeeTaken(group, '·')).total)}")
-        for group in Exemption
+        for group in visit.terms.exemptions
     ]
 
 

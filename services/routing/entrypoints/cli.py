@@ -6,11 +6,10 @@ import typer
 
 from services.routing.application.reference import load_reference_files
 from services.routing.bootstrap import NAME, bootstrap
-from services.routing.entrypoints.app import build_app
 from services.routing.settings import Settings
-from shared.service import service_cli
+from shared.command_line import service_cli
 
-app = service_cli(NAME, Settings.load, bootstrap, build_app)
+app = service_cli(NAME, Settings.load, bootstrap, "services.routing.entrypoints.app")
 
 
 @app.command("load-reference")

@@ -19,7 +19,7 @@ from services.intake.application.notice_sender import NoticeSender
 from services.intake.application.ports import Ports
 from services.intake.bootstrap import bootstrap
 from services.intake.entrypoints.app import build_app
-from services.intake.settings import IntakeSettings
+from services.intake.settings import Settings
 from shared.actor import Actor, Role
 from shared.clock import DemoClock, at
 from shared.contracts.envelope import ActorRef, Envelope, Event
@@ -76,7 +76,7 @@ class ListChannel:
 class Intake:
     """The service under test with its ways in and out."""
 
-    service: Service[IntakeSettings]
+    service: Service[Settings]
     app: FastAPI
     client: TestClient
     clock: DemoClock
@@ -204,7 +204,7 @@ def clock(tmp_path: Path) -> DemoClock:
 def intake(tmp_path: Path, clock: DemoClock) -> Iterator[Intake]:
     """Intake with one known office and two workers."""
     private, public = ensure_key_pair(tmp_path / "keys")
-    settings = IntakeSettings(
+    settings = Settings(
         environment="demo",
         database=f"sqlite:///{tmp_path}/intake.db",
         data_dir=tmp_path,
@@ -215,7 +215,7 @@ def intake(tmp_path: Path, clock: DemoClock) -> Iterator[Intake]:
     channel = ListChannel()
     service = bootstrap(settings, passwords=PlainPasswords(), zalo=channel)
     service.migrate()
-    app = build_app(service, background=False)
+    app = build_app(service)
     signer = SessionSigner(load_private_key(private))
     with TestClient(app, base_url=settings.intake_url, follow_redirects=False) as client:
         ready = Intake(service, app, client, clock, signer, channel)

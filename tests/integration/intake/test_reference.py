@@ -65,7 +65,7 @@ def test_demo_accounts_exist_only_in_a_demonstration(intake: Intake) -> None:
     real = replace(bus, ports=replace(bus.ports, demo=False))
     with pytest.raises(RuleBroken):
         real.execute(account(demo=True, account="operator2"), ActorRef.system("intake"))
-    closed = build_app(replace(intake.service, bus=real), background=False)
+    closed = build_app(replace(intake.service, bus=real))
     from fastapi.testclient import TestClient
 
     body = {"account": "operator1", "password": "mat-khau-dai"}

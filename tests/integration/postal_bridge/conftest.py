@@ -71,6 +71,7 @@ PROCEDURE = ProcedurePublished(
         DocumentNeeded(name=PAPERS[2], kind="original", keep="withdraw_at_return"),
     ),
     fee_amount=15_000,
+    exempt_groups=("elderly",),
     fare_pickup=28_000,
     fare_return=28_000,
     fare_fee_transfer=8_000,

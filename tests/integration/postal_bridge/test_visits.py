@@ -136,5 +136,7 @@ def test_an_exemption_needs_evidence_and_lowers_the_sum(world: World) -> None:
         code_of(world.step("visit-1", "collect_fee", {"exemption": "elderly"}, status=422))
         == "step.incomplete"
     )
+    not_listed = {"exemption": "child", "evidence": "giấy khai sinh"}
+    assert code_of(world.step("visit-1", "collect_fee", not_listed, status=422)) == "fee.exemption_unknown"
     answer = world.step("visit-1", "collect_fee", {"exemption": "elderly", "evidence": "thẻ người cao tuổi"})
     assert answer["charge"] == {"fee": 0, "fare": 28_000, "total": 28_000}
