@@ -52,7 +52,7 @@ class Person:
         self.page.get_by_role("link", name=name).first.click()
 
     def tabs_to(self, target: Locator) -> None:
-        """Reaches something with the Tab key alone. Raises AssertionError when the keyboard cannot get there."""
+        """Reaches something with the Tab key alone. AssertionError where it cannot get."""
         wanted = target.element_handle(timeout=5_000)
         for _ in range(MOST_TABS):
             if self.page.evaluate("one => document.activeElement === one", wanted):

@@ -1,4 +1,4 @@
-"""The journey as people see it, in a real Chromium: on a phone, at a desk, by keyboard, without JavaScript."""
+"""The journey as people see it in a real Chromium: on a phone, at a desk, by keyboard, without scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The story the product exists for, over HTTP only: a grandmother of Duy Vinh, her papers and her son's visit.
+"""The story the product exists for, over HTTP only: a grandmother of Duy Vinh and her papers.
 
 The due date and the money are worked out by hand from the calendar of November 2026 and the published
 fees, so that the product is not its own judge.
@@ -112,7 +112,7 @@ def the_day_is_planned(hands: Hands, citizen: Citizen, neighbour: Citizen) -> st
 
 
 def the_worker_walks_the_steps(hands: Hands, citizen: Citizen, worker: str) -> None:
-    """All mandatory steps in their order, by the one worker it was given to; then the worker has the papers."""
+    """All mandatory steps in order, by the one worker it was given to, who then has the papers."""
     visit = hands.visit(worker, WEDNESDAY, citizen.request_id)
     visit_id, place = visit["visit_id"], visit["place"]
     other = next(

@@ -217,18 +217,18 @@ def intake(tmp_path: Path, clock: DemoClock) -> Iterator[Intake]:
     service.migrate()
     app = build_app(service)
     signer = SessionSigner(load_private_key(private))
-    with TestClient(app, base_url=settings.intake_url, follow_redirects=False) as client:
-        ready = Intake(service, app, client, clock, signer, channel)
-        ready.applied(
-            OfficePublished(
-                office_id=OFFICE,
-                name="Bưu cục Duy Vinh",
-                unit_id=UNIT,
-                lat=15.85,
-                lon=108.33,
-                coverage=(UNIT, "new-20635"),
-            ),
-            WorkerPublished(worker_id="w-001", name="Phạm Văn Bưu", badge="BC-001", office_id=OFFICE),
-            WorkerPublished(worker_id="w-002", name="Ngô Thị Tá", badge="BC-002", office_id=OFFICE),
-        )
-        yield ready
+    client = TestClient(app, base_url=settings.intake_url, follow_redirects=False)
+    ready = Intake(service, app, client, clock, signer, channel)
+    ready.applied(
+        OfficePublished(
+            office_id=OFFICE,
+            name="Bưu cục Duy Vinh",
+            unit_id=UNIT,
+            lat=15.85,
+            lon=108.33,
+            coverage=(UNIT, "new-20635"),
+        ),
+        WorkerPublished(worker_id="w-001", name="Phạm Văn Bưu", badge="BC-001", office_id=OFFICE),
+        WorkerPublished(worker_id="w-002", name="Ngô Thị Tá", badge="BC-002", office_id=OFFICE),
+    )
+    yield ready

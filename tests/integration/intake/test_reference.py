@@ -69,6 +69,5 @@ def test_demo_accounts_exist_only_in_a_demonstration(intake: Intake) -> None:
     from fastapi.testclient import TestClient
 
     body = {"account": "operator1", "password": "mat-khau-dai"}
-    with TestClient(closed) as client:
-        assert client.post("/api/session", json=body).status_code == 401
+    assert TestClient(closed).post("/api/session", json=body).status_code == 401
     assert intake.post("/api/session", body).status_code == 200
