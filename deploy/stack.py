@@ -177,10 +177,14 @@ class Stack:
         ensure_key_pair(self.data / "keys")
         self.parts["broker"].start()
         self._migrate()
+        workers = [part for name, part in self.parts.items() if name.endswith("-worker")]
         for part in self.parts.values():
-            if not part.running:
+            if part not in workers and not part.running:
                 part.start()
         self._wait_until_ready(cancelled)
+        # People come first: workers start when the pages answer, and catch up on what was asked meanwhile.
+        for part in workers:
+            part.start()
 
     def _check_ports(self) -> None:
         for name, port in vars(self.ports).items():
@@ -202,7 +206,7 @@ class Stack:
         waiting = {f"{service}-api": f"{self.ports.url(service)}/readyz" for service in SERVICES}
         waiting["fake_zalo"] = self.ports.url("fake_zalo")
         while waiting:
-            fallen = [part for part in self.parts.values() if not part.running]
+            fallen = [part for part in self.parts.values() if part.process and not part.running]
             trouble = [f"{part.name} không khởi động được: {part.last_words()}" for part in fallen]
             if time.monotonic() > deadline:
                 trouble.append(f"chưa sẵn sàng sau {READY_SECONDS:.0f} giây: {', '.join(waiting)}")
@@ -242,6 +246,7 @@ class Stack:
                     part.process.wait(max(deadline - time.monotonic(), 0.5))
                 except subprocess.TimeoutExpired:
                     part.kill()
+                part.process = None
 
     @contextmanager
     def running(self) -> Iterator[Stack]:
