@@ -15,6 +15,9 @@ from shared.ids import new_id
 
 T = TypeVar("T")
 
+PATIENCE_SECONDS = 40.0
+"""How long a program waits for a part that says it is not ready."""
+
 
 class Refused(Exception):
     """The product said no; the text is its reason."""
@@ -53,7 +56,7 @@ class Product:
             headers["Authorization"] = f"Bearer {self._token(account)}"
         if key is not None:
             headers["Idempotency-Key"] = key
-        answer = self._http.request(method, self.ports.url(service) + path, headers=headers, **rest)
+        answer = self._patiently(method, self.ports.url(service) + path, headers=headers, **rest)
         if answer.is_success:
             return answer.json() if answer.content else None
         try:
@@ -61,6 +64,15 @@ class Product:
         except ValueError:
             problem = {"detail": answer.text[:200]}
         raise Refused(answer.status_code, f"{method} {service}{path}", problem)
+
+    def _patiently(self, method: str, address: str, **rest: Any) -> httpx.Response:
+        """Asks again with the same key while the answer is 503: a fresh start is still filling its copies."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            answer = self._http.request(method, address, **rest)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
+                return answer
+            time.sleep(0.25)
 
     def _token(self, account: str) -> str:
         if account not in self._tokens:

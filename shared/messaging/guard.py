@@ -100,23 +100,39 @@ class Guard:
         return retrying(work)
 
     def _receive(self, envelope: Envelope, raw: bytes) -> Outcome:
+        """Decides in one transaction, so that nothing it waits for can pass between asking and parking."""
         try:
             with self.transactions.begin(_cause(envelope)) as uow:
                 outcome = self._admit(uow, envelope, raw)
                 if outcome is Outcome.APPLIED:
-                    self._handle(uow, envelope)
-                    self._settle(uow.session, envelope)
-                    self._drain(uow, envelope.topic, envelope.key)
+                    outcome = self._try(uow, envelope, raw)
                 return outcome
         except DATABASE_AWAY:
             raise
+        except Exception as error:  # noqa: BLE001 - not even a commit that is refused may lose the event
+            with self.transactions.begin(_cause(envelope)) as uow:
+                return _park_failed(uow, envelope, raw, error)
+
+    def _try(self, uow: UnitOfWork, envelope: Envelope, raw: bytes) -> Outcome:
+        """Applies the event and what waited for it; parks it instead when its handler raises."""
+        published = len(uow.published)
+        try:
+            with uow.session.begin_nested():
+                self._handle(uow, envelope)
+                self._settle(uow.session, envelope)
+        except DATABASE_AWAY:
+            raise
         except Waiting as waiting:
-            return self._park(envelope, raw, Outcome.WAITING, str(waiting), waiting.waits_for)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises must not lose the event
-            log.warning(
-                "event.parked", event_id=envelope.id, topic=envelope.topic, error=type(error).__name__
+            del uow.published[published:]
+            _write_parked(
+                uow, envelope, raw, state=Outcome.WAITING, reason=str(waiting), waits_for=waiting.waits_for
             )
-            return self._park(envelope, raw, Outcome.FAILED, _reason(error))
+            return Outcome.WAITING
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises must not lose the event
+            del uow.published[published:]
+            return _park_failed(uow, envelope, raw, error)
+        self._drain(uow, envelope.topic, envelope.key)
+        return Outcome.APPLIED
 
     def _admit(self, uow: UnitOfWork, envelope: Envelope, raw: bytes) -> Outcome:
         """The inbox and the gate: APPLIED means `go on`."""
@@ -198,14 +214,6 @@ class Guard:
         uow.session.add(parked)
         return False
 
-    def _park(
-        self, envelope: Envelope, raw: bytes, state: Outcome, reason: str, waits_for: str = ""
-    ) -> Outcome:
-        """Parks in a transaction of its own; the handler's work was rolled back with the other one."""
-        with self.transactions.begin(_cause(envelope)) as uow:
-            _write_parked(uow, envelope, raw, state=state, reason=reason, waits_for=waits_for)
-        return state
-
     def _park_unreadable(self, topic: str, raw: bytes, reason: str) -> Outcome:
         event_id = "raw-" + hashlib.sha256(raw).hexdigest()[:40]
         with self.transactions.begin() as uow:
@@ -239,6 +247,12 @@ def _write_parked(
     )
     parked.state, parked.reason, parked.waits_for = state, reason, waits_for
     uow.session.add(parked)
+
+
+def _park_failed(uow: UnitOfWork, envelope: Envelope, raw: bytes, error: Exception) -> Outcome:
+    log.warning("event.parked", event_id=envelope.id, topic=envelope.topic, error=type(error).__name__)
+    _write_parked(uow, envelope, raw, state=Outcome.FAILED, reason=_reason(error))
+    return Outcome.FAILED
 
 
 def _cause(envelope: Envelope) -> ActorRef:

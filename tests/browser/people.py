@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Response
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Response, ViewportSize
 
 from deploy.demo.accounts import PASSWORD
 from deploy.stack import Ports
 
-PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 860}
+PHONE, DESKTOP = ViewportSize(width=360, height=740), ViewportSize(width=1280, height=860)
 EXPECTED_REFUSALS = {409, 422}
 """A refused form is shown again with these; Chromium writes them to its console as if they were faults."""
 MOST_TABS = 60
@@ -109,7 +109,7 @@ class People:
         """A person with an empty browser; `script` says whether it runs JavaScript."""
         phone = device == "phone"
         window = self.browser.new_context(
-            viewport=PHONE if phone else DESKTOP,  # type: ignore[arg-type]
+            viewport=PHONE if phone else DESKTOP,
             java_script_enabled=script,
             has_touch=phone,
             is_mobile=phone,

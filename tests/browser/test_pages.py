@@ -12,11 +12,11 @@ from deploy.demo import accounts
 from deploy.demo.api import Product
 from deploy.stack import Stack
 from shared.clock import at
-from tests.browser.people import People
+from tests.browser.people import DESKTOP, People
 from tests.journey.citizens import window, wish
 from tests.journey.hands import Hands
 
-pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.browser, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(150)]
 
 OFFICE, DESK = accounts.SHOWN_OFFICE, "new-20599"
 DISPATCHER, OFFICER = accounts.dispatcher(OFFICE), accounts.desk_officer(DESK)
@@ -250,7 +250,8 @@ def the_citizen_looks_it_up(people: People, code: str, phone: str) -> None:
     citizen.presses("Xem", exact=True)
     citizen.waits_for(page.get_by_text("Mã hồ sơ H17."))
     expect(page.get_by_text("Bộ phận Một cửa").first).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Đang giải quyết")
     expect(page.get_by_text("Biên lai")).to_be_visible()
     citizen.looks("status-2-accepted-360")
-    page.set_viewport_size({"width": 1280, "height": 860})
+    page.set_viewport_size(DESKTOP)
     citizen.looks("status-2-accepted")

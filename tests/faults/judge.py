@@ -126,10 +126,10 @@ def _promises(asks: Sequence[Ask], evidence: Evidence) -> Iterator[Finding]:
         if ask.acknowledged and (ask.path == SUBMIT or ask.path.endswith("/reschedule")):
             if ask.answer["appointment_id"] in promised and ask.path == SUBMIT:
                 yield Finding(Wrong.DOUBLED, f"two requests share appointment {ask.answer['appointment_id']}")
-            promised[ask.answer["appointment_id"]] = _instant(ask.answer["window"]["start"])
+            promised[ask.answer["appointment_id"]] = instant(ask.answer["window"]["start"])
     held = {
         "intake": "SELECT appointment_id AS id, window_start AS start, worker_id AS worker FROM appointment",
-        "routing": "SELECT stop_id AS id, window_start AS start, told_worker_id AS worker FROM stop",
+        "routing": "SELECT stop_id AS id, window_start AS start, worker_id AS worker FROM stop",
         "postal_bridge": "SELECT visit_id AS id, window_start AS start, worker_id AS worker FROM visit",
     }
     holds = {
@@ -137,7 +137,7 @@ def _promises(asks: Sequence[Ask], evidence: Evidence) -> Iterator[Finding]:
     }
     for service, rows in holds.items():
         for identity, start in promised.items():
-            if identity in rows and _instant(rows[identity]["start"]) != start:
+            if identity in rows and instant(rows[identity]["start"]) != start:
                 yield Finding(Wrong.ORDER, f"{service} has an outdated window for {identity}")
     for identity, row in holds["routing"].items():
         workers = {row["worker"]} | {holds[s][identity]["worker"] for s in holds if identity in holds[s]}
@@ -332,7 +332,7 @@ def still_moving(evidence: Evidence) -> str:
     return ""
 
 
-def _instant(text: str) -> str:
+def instant(text: str) -> str:
     """Instants from JSON (with offset) and from SQLite (UTC without one) made comparable."""
     moment = datetime.fromisoformat(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()

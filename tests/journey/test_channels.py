@@ -16,8 +16,6 @@ from shared.clock import local_date
 from tests.journey.citizens import Citizen, wish
 from tests.journey.hands import Hands, refused
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 
 def open_window(product: Product) -> dict[str, str]:
     """A window that can be kept: the last one offered, so that a slow machine does not outlive it."""

@@ -18,8 +18,6 @@ from shared.clock import at
 from tests.journey.citizens import Citizen, window, wish
 from tests.journey.hands import Hands, refused
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 MONDAY, HOLIDAY, WEDNESDAY, THURSDAY = (date(2026, 11, day) for day in (23, 24, 25, 26))
 DUE = date(2026, 12, 1)
 """Three working days after Thursday the 26th: Friday 27th, Monday 30th, Tuesday 1st."""

@@ -138,14 +138,17 @@ def cancel_visits(event: intake.RequestCancelled, uow: UnitOfWork, _ports: Ports
 
 
 def assign_visit(event: routing.StopScheduled, uow: UnitOfWork, _ports: Ports) -> None:
-    """Routing says who comes. Raises Waiting until the appointment itself is known."""
+    """Routing says who comes and when about. Raises Waiting until the appointment itself is known.
+
+    The window stays as intake agreed it: a plan that crossed a citizen's change on its way was made for
+    the former one, and the plan after it says who comes then.
+    """
     row = uow.session.get(VisitRow, event.stop_id)
     if row is None:
         raise Waiting(REQUESTS, event.request_id)
     if row.state != VisitState.PLANNED:
         return
     row.worker_id, row.day, row.expected_arrival = event.worker_id, event.day, event.expected_arrival
-    row.window_start, row.window_end = event.window.start, event.window.end
     row.office_id = event.office_id
 
 
