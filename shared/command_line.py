@@ -1,4 +1,4 @@
-"""The command line of a service, the same for all three: `api`, `worker`, `migrate`, `settings`, `alive`.
+"""The command line of a service, the same for all three: `api`, `worker`, `migrate`, `parked`, …
 
 Each command loads only its own half: a worker needs no web server, an API no Faust. On two cores that is
 seconds of every start.
@@ -9,17 +9,19 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import typer
 from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import col, select
 
 from shared.contracts.topics import Service as ServiceName
 from shared.contracts.topics import consumed_by
 from shared.errors import Problem
+from shared.messaging.tables import ParkedEvent
 from shared.observability.logs import configure_logs
 from shared.service import Service, SettingsT
 from shared.settings import ServiceSettings, SettingsRefused
@@ -73,6 +75,34 @@ def service_cli(
             for key, value in service.settings.model_dump().items():
                 typer.echo(f"{key} = {value}")
 
+    _add_operations(cli, name, started)
+    return cli
+
+
+def _add_operations(
+    cli: typer.Typer, name: str, started: Callable[[], AbstractContextManager[Service[SettingsT]]]
+) -> None:
+    """What the people who run a service need: parked events, and a sign of life."""
+
+    @cli.command()
+    def parked() -> None:
+        """Lists the events that could not be applied, and why."""
+        with started() as service, service.transactions.reading() as session:
+            for row in session.exec(select(ParkedEvent).order_by(col(ParkedEvent.parked_at))):
+                typer.echo(
+                    f"{row.event_id}  {row.state:<8} {row.topic} {row.key} #{row.sequence}  {row.reason}"
+                )
+
+    @cli.command()
+    def replay(event_id: str) -> None:
+        """Tries a parked event again, and then what waited behind it."""
+        with started() as service:
+            try:
+                typer.echo(service.guard.replay(event_id))
+            except KeyError:
+                typer.echo(f"{name}: no event {event_id} is parked", err=True)
+                sys.exit(1)
+
     @cli.command()
     def alive() -> None:
         """Exit 0 when this machine's worker turned its loop lately, else 1."""
@@ -80,8 +110,6 @@ def service_cli(
             beat = heartbeat_file(service.settings, name)
             fresh = beat.exists() and time.time() - beat.stat().st_mtime < ALIVE_SECONDS
             sys.exit(0 if fresh else 1)
-
-    return cli
 
 
 def serve(service: Service[Any], app: Any) -> None:
@@ -91,7 +119,11 @@ def serve(service: Service[Any], app: Any) -> None:
     from shared.web.app import server_options  # noqa: PLC0415
 
     uvicorn.run(
-        app, host=service.settings.host, port=service.settings.port, log_config=None, **server_options()
+        app,
+        host=service.settings.host,
+        port=service.settings.port,
+        log_config=None,
+        **server_options(service.settings.trusted_proxies),
     )
 
 

@@ -9,12 +9,14 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse
 
 from shared.service import Service
 from shared.web.addresses import Addresses
 from shared.web.app import create_app
 from shared.web.keys import load_public_key
 from shared.web.operations import operations_router
+from shared.web.roles import PUBLIC
 from shared.web.session import Verifier
 
 
@@ -49,7 +51,11 @@ def service_app(
 
     return create_app(
         title=title,
-        routers=[*routers, operations_router(service.transactions, service.transactions.clock)],
+        routers=[
+            *routers,
+            *_front_door(service),
+            operations_router(service.transactions, service.transactions.clock),
+        ],
         identity=Verifier(load_public_key(settings.session_public_key)),
         addresses=Addresses(
             intake=settings.intake_url,
@@ -66,3 +72,16 @@ def service_app(
         tile_url=tile_url,
         production=settings.production,
     )
+
+
+def _front_door(service: Service[Any]) -> list[APIRouter]:
+    """`/` of the other services leads to the one front page, which intake serves."""
+    if service.name == "intake":
+        return []
+    router = APIRouter()
+
+    @router.get("/", dependencies=[PUBLIC], include_in_schema=False)
+    def front_page() -> RedirectResponse:
+        return RedirectResponse(service.settings.intake_url, status_code=303)
+
+    return [router]

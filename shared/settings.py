@@ -40,6 +40,8 @@ class ServiceSettings(BaseSettings):
     intake_url: str = "http://127.0.0.1:8101"
     routing_url: str = "http://127.0.0.1:8102"
     postal_bridge_url: str = "http://127.0.0.1:8103"
+    trusted_proxies: str = ""
+    """Addresses of reverse proxies whose X-Forwarded-For is believed, comma separated; empty for none."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @model_validator(mode="after")

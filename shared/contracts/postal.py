@@ -65,7 +65,7 @@ class VisitCompleted(Event):
 
 
 class VisitFailed(Event):
-    """Nobody could be served at the door."""
+    """Nobody could be served. `arrived_at` is None when the worker never stood at the door."""
 
     KIND: ClassVar[str] = "failed"
     KEY: ClassVar[str] = "visit_id"
@@ -76,7 +76,8 @@ class VisitFailed(Event):
     attempt: int = Field(ge=1)
     reason: FailureReason
     cause: Literal["citizen", "post", "agency", "force_majeure"]
-    arrived_at: Instant
+    arrived_at: Instant | None
+    failed_at: Instant | None = None
     note: str = ""
 
 
@@ -246,7 +247,10 @@ class MoneyDeposited(Event):
 
 
 class CashDayClosed(Event):
-    """The worker's day balances to zero."""
+    """The worker's day is settled: collected = handed in (the totals) + explained differences. VND.
+
+    A difference is positive for money that is missing, negative for money that is too much.
+    """
 
     KIND: ClassVar[str] = "day_closed"
     KEY: ClassVar[str] = "cashbook_id"
@@ -256,3 +260,5 @@ class CashDayClosed(Event):
     office_id: str
     fee_total: int = Field(ge=0)
     fare_total: int = Field(ge=0)
+    fee_difference: int = 0
+    fare_difference: int = 0

@@ -22,7 +22,7 @@ class Topic:
     `gate` tells the consumer's rule: `every` applies each sequence number exactly once and in order;
     `latest` (reference data, each event the whole record) lets a newer one overtake.
     `retention_days` None keeps everything, so that a service that joins late catches up by itself.
-    `personal` marks topics that carry names, phones or addresses.
+    `personal` marks topics that carry names, phones, addresses or what somebody typed freely.
     """
 
     name: str
@@ -108,12 +108,14 @@ TOPICS: tuple[Topic, ...] = (
         "postal_bridge",
         ("intake", "routing"),
         (postal.VisitStarted, postal.VisitCompleted, postal.VisitFailed),
+        personal=True,
     ),
     Topic(
         "postal.custody.v1",
         "postal_bridge",
         ("intake",),
         (postal.ParcelSealed, postal.HandoverOffered, postal.HandoverAccepted, postal.HandoverDisputed),
+        personal=True,
     ),
     Topic(
         "postal.dossier.v1",
@@ -129,6 +131,7 @@ TOPICS: tuple[Topic, ...] = (
             postal.ResultCollected,
             postal.ResultDelivered,
         ),
+        personal=True,
     ),
     Topic(
         "postal.money.v1",

@@ -7,15 +7,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from shared.actor import Actor
 from shared.contracts.envelope import ActorRef, Event
-from shared.errors import RuleBroken
+from shared.errors import RuleBroken, Unavailable
 from shared.messaging.guard import EventHandler
 from shared.messaging.tables import Answer
 from shared.messaging.unit_of_work import Transactions, UnitOfWork
+from shared.persistence.engine import can_be_repeated
+
+log = structlog.get_logger(__name__)
 
 
 class Command(BaseModel):
@@ -35,6 +40,7 @@ class CommandBus:
     transactions: Transactions
     handlers: Mapping[type[Command], CommandHandler]
     ports: Any
+    attempts: int = 8
 
     def execute(
         self, command: Command, actor: Actor | ActorRef, idempotency_key: str | None = None
@@ -42,15 +48,20 @@ class CommandBus:
         """Runs the handler and returns its answer.
 
         With an idempotency key the first answer is kept in the same transaction and given again.
-        Raises the handler's Problem, or RuleBroken when the key was used for something else.
+        Raises the handler's Problem, RuleBroken when the key was used for something else, Unavailable when
+        the database does not answer (nothing was changed then).
         """
+        retrying = Retrying(
+            retry=retry_if_exception(_lost_a_race),
+            stop=stop_after_attempt(self.attempts),
+            wait=wait_random_exponential(multiplier=0.02, max=1),
+            reraise=True,
+        )
         try:
-            return self._execute_once(command, actor, idempotency_key)
-        except IntegrityError:
-            if idempotency_key is None:
-                raise
-            # Two transactions with the same key at once: the other one won, its answer counts.
-            return self._execute_once(command, actor, idempotency_key)
+            return retrying(self._execute_once, command, actor, idempotency_key)
+        except OperationalError as error:
+            log.warning("command.unavailable", command=type(command).__name__, error=type(error).__name__)
+            raise Unavailable("Hệ thống đang bận, chưa ghi nhận được. Ông/Bà thử lại sau ít phút.") from error
 
     def _execute_once(
         self, command: Command, actor: Actor | ActorRef, idempotency_key: str | None
@@ -74,6 +85,13 @@ class CommandBus:
                     )
                 )
             return answer
+
+
+def _lost_a_race(error: BaseException) -> bool:
+    """Whether the same command will do better the next time: another transaction was first."""
+    if isinstance(error, IntegrityError):
+        return True  # two with the same key, or the same new row: the second reads what the first wrote
+    return isinstance(error, DBAPIError) and can_be_repeated(error)
 
 
 def _same_answer(earlier: Answer, fingerprint: str) -> dict[str, Any]:

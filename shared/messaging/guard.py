@@ -19,7 +19,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import Session, col, select
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from shared.contracts.envelope import ActorRef, Envelope, Event
+from shared.contracts.envelope import Envelope, Event
 from shared.contracts.topics import body_class, topic_named
 from shared.errors import Problem
 from shared.messaging.tables import GatePosition, InboxRow, ParkedEvent
@@ -87,7 +87,6 @@ class Guard:
             if parked is None:
                 raise KeyError(event_id)
             raw, topic = parked.body, parked.topic
-            parked.attempts += 1
         return self.receive(topic, raw)
 
     def _retrying(self, work: Callable[[], Outcome]) -> Outcome:
@@ -100,26 +99,25 @@ class Guard:
         return retrying(work)
 
     def _receive(self, envelope: Envelope, raw: bytes) -> Outcome:
-        """Decides in one transaction, so that nothing it waits for can pass between asking and parking."""
-        try:
-            with self.transactions.begin(_cause(envelope)) as uow:
-                outcome = self._admit(uow, envelope, raw)
+        """One transaction decides. What cannot be applied is parked in it too: between looking for what an
+        event waits for and parking it, nothing else may happen, or its wake-up is missed."""
+        with self.transactions.begin(envelope.actor) as uow:
+            outcome = self._admit(uow, envelope)
+            if outcome is Outcome.EARLY:
+                _write_parked(uow, envelope, raw, state=outcome, reason="an earlier one has not come yet")
+            elif outcome is Outcome.APPLIED:
+                outcome = self._attempt(uow, envelope, raw)
                 if outcome is Outcome.APPLIED:
-                    outcome = self._try(uow, envelope, raw)
-                return outcome
-        except DATABASE_AWAY:
-            raise
-        except Exception as error:  # noqa: BLE001 - not even a commit that is refused may lose the event
-            with self.transactions.begin(_cause(envelope)) as uow:
-                return _park_failed(uow, envelope, raw, error)
+                    self._drain(uow, envelope)
+            return outcome
 
-    def _try(self, uow: UnitOfWork, envelope: Envelope, raw: bytes) -> Outcome:
-        """Applies the event and what waited for it; parks it instead when its handler raises."""
+    def _attempt(self, uow: UnitOfWork, envelope: Envelope, raw: bytes) -> Outcome:
+        """Applies an event whose turn it is, or parks it with the reason."""
         published = len(uow.published)
         try:
             with uow.session.begin_nested():
                 self._handle(uow, envelope)
-                self._settle(uow.session, envelope)
+                self._settle(uow, envelope)
         except DATABASE_AWAY:
             raise
         except Waiting as waiting:
@@ -130,21 +128,24 @@ class Guard:
             return Outcome.WAITING
         except Exception as error:  # noqa: BLE001 - whatever a handler raises must not lose the event
             del uow.published[published:]
-            return _park_failed(uow, envelope, raw, error)
-        self._drain(uow, envelope.topic, envelope.key)
+            why = type(error).__name__
+            log.warning("event.parked", event_id=envelope.id, topic=envelope.topic, error=why)
+            _write_parked(uow, envelope, raw, state=Outcome.FAILED, reason=_reason(error))
+            return Outcome.FAILED
         return Outcome.APPLIED
 
-    def _admit(self, uow: UnitOfWork, envelope: Envelope, raw: bytes) -> Outcome:
-        """The inbox and the gate: APPLIED means `go on`."""
+    def _admit(self, uow: UnitOfWork, envelope: Envelope) -> Outcome:
+        """The inbox and the gate: APPLIED means that it is this event's turn."""
         if uow.session.get(InboxRow, envelope.id) is not None:
+            _forget_parked(uow.session, envelope.id)
             return Outcome.DUPLICATE
-        position = uow.session.get(GatePosition, (envelope.topic, envelope.key), with_for_update=True)
+        position = uow.session.get(GatePosition, (envelope.topic, envelope.key))
         applied = position.sequence if position else 0
         if envelope.sequence <= applied:
             uow.session.add(InboxRow(event_id=envelope.id, received_at=uow.now))
+            _forget_parked(uow.session, envelope.id)
             return Outcome.STALE
-        if topic_named(envelope.topic).gate == "every" and envelope.sequence > applied + 1:
-            _write_parked(uow, envelope, raw, state=Outcome.EARLY, reason=f"{applied + 1} has not come yet")
+        if _in_strict_order(envelope.topic) and envelope.sequence > applied + 1:
             return Outcome.EARLY
         return Outcome.APPLIED
 
@@ -156,63 +157,29 @@ class Guard:
         if handler is not None:
             handler(event_class.model_validate(envelope.data), uow)
 
-    def _settle(self, session: Session, envelope: Envelope) -> None:
+    def _settle(self, uow: UnitOfWork, envelope: Envelope) -> None:
         """Remembers that the event took effect: inbox, gate, and no longer parked."""
-        position = session.get(GatePosition, (envelope.topic, envelope.key))
+        position = uow.session.get(GatePosition, (envelope.topic, envelope.key))
         if position is None:
             position = GatePosition(topic=envelope.topic, key=envelope.key, sequence=0)
         position.sequence = envelope.sequence
-        session.add(position)
-        if session.get(InboxRow, envelope.id) is None:
-            session.add(InboxRow(event_id=envelope.id, received_at=envelope.recorded_at))
-        parked = session.get(ParkedEvent, envelope.id)
-        if parked is not None:
-            session.delete(parked)
-        session.flush()
+        uow.session.add(position)
+        uow.session.add(InboxRow(event_id=envelope.id, received_at=uow.now))
+        _forget_parked(uow.session, envelope.id)
+        uow.session.flush()
 
-    def _drain(self, uow: UnitOfWork, topic: str, key: str) -> None:
-        """Applies what was parked for this: the next numbers of the key, and events that waited for it."""
-        ready = [(topic, key)]
+    def _drain(self, uow: UnitOfWork, applied: Envelope) -> None:
+        """Applies what was parked for an event: the next number of its key, and what waited for it."""
+        ready = [applied]
         while ready:
-            topic, key = ready.pop()
-            for parked in self._unblocked(uow.session, topic, key):
+            last = ready.pop()
+            for parked in _unblocked(uow.session, last.topic, last.key):
                 envelope = Envelope.from_bytes(parked.body)
-                if self._apply_parked(uow, envelope, parked):
-                    ready.append((envelope.topic, envelope.key))
-
-    def _unblocked(self, session: Session, topic: str, key: str) -> list[ParkedEvent]:
-        position = session.get(GatePosition, (topic, key))
-        following = (position.sequence if position else 0) + 1
-        waiting = select(ParkedEvent).where(
-            ParkedEvent.state == Outcome.WAITING, ParkedEvent.waits_for == f"{topic}:{key}"
-        )
-        early = select(ParkedEvent).where(
-            ParkedEvent.state == Outcome.EARLY,
-            ParkedEvent.topic == topic,
-            ParkedEvent.key == key,
-            ParkedEvent.sequence == following,
-        )
-        return [*session.exec(early), *session.exec(waiting.order_by(col(ParkedEvent.sequence)))]
-
-    def _apply_parked(self, uow: UnitOfWork, envelope: Envelope, parked: ParkedEvent) -> bool:
-        published = len(uow.published)
-        uow.actor = envelope.actor
-        try:
-            with uow.session.begin_nested():
-                self._handle(uow, envelope)
-                self._settle(uow.session, envelope)
-        except DATABASE_AWAY:
-            raise
-        except Waiting as waiting:
-            parked.state, parked.waits_for, parked.reason = Outcome.WAITING, waiting.waits_for, str(waiting)
-        except Exception as error:  # noqa: BLE001 - as in _receive
-            parked.state, parked.reason = Outcome.FAILED, _reason(error)
-        else:
-            return True
-        del uow.published[published:]
-        parked.attempts += 1
-        uow.session.add(parked)
-        return False
+                if self._admit(uow, envelope) is not Outcome.APPLIED:
+                    continue
+                uow.actor = envelope.actor
+                if self._attempt(uow, envelope, parked.body) is Outcome.APPLIED:
+                    ready.append(envelope)
 
     def _park_unreadable(self, topic: str, raw: bytes, reason: str) -> Outcome:
         event_id = "raw-" + hashlib.sha256(raw).hexdigest()[:40]
@@ -233,6 +200,31 @@ class Guard:
         return Outcome.FAILED
 
 
+def _in_strict_order(topic: str) -> bool:
+    return topic_named(topic).gate == "every"
+
+
+def _unblocked(session: Session, topic: str, key: str) -> list[ParkedEvent]:
+    """What may have been waiting for the last event of this key."""
+    position = session.get(GatePosition, (topic, key))
+    early = select(ParkedEvent).where(
+        ParkedEvent.state == Outcome.EARLY,
+        ParkedEvent.topic == topic,
+        ParkedEvent.key == key,
+        ParkedEvent.sequence == (position.sequence if position else 0) + 1,
+    )
+    waiting = select(ParkedEvent).where(
+        ParkedEvent.state == Outcome.WAITING, ParkedEvent.waits_for == f"{topic}:{key}"
+    )
+    return [*session.exec(early), *session.exec(waiting.order_by(col(ParkedEvent.sequence)))]
+
+
+def _forget_parked(session: Session, event_id: str) -> None:
+    parked = session.get(ParkedEvent, event_id)
+    if parked is not None:
+        session.delete(parked)
+
+
 def _write_parked(
     uow: UnitOfWork, envelope: Envelope, raw: bytes, *, state: Outcome, reason: str, waits_for: str = ""
 ) -> None:
@@ -246,6 +238,7 @@ def _write_parked(
         parked_at=uow.now,
     )
     parked.state, parked.reason, parked.waits_for = state, reason, waits_for
+    parked.attempts += 1
     uow.session.add(parked)
 
 
@@ -253,10 +246,6 @@ def _park_failed(uow: UnitOfWork, envelope: Envelope, raw: bytes, error: Excepti
     log.warning("event.parked", event_id=envelope.id, topic=envelope.topic, error=type(error).__name__)
     _write_parked(uow, envelope, raw, state=Outcome.FAILED, reason=_reason(error))
     return Outcome.FAILED
-
-
-def _cause(envelope: Envelope) -> ActorRef:
-    return envelope.actor
 
 
 def _reason(error: Exception) -> str:

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 
 import structlog
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col, select
 
 from shared.messaging.connection import BrokerAddress
@@ -64,7 +62,7 @@ class Relay:
                 with sole_holder(self.transactions.engine, "relay") as held:
                     if held:
                         self._send_until_trouble()
-            except (KafkaError, SQLAlchemyError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - a relay that dies is found only by its silence
                 log.warning("relay.interrupted", error=type(error).__name__, detail=str(error)[:200])
             self._stop.wait(0.5)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from shared.contracts.topics import PARTITIONS, TOPICS, Topic
 from shared.errors import Unavailable
@@ -20,19 +20,20 @@ def declare_topics(broker: BrokerAddress, *, replication: int = 1, patience: flo
     exists with another number of partitions (order per key would break silently).
     """
 
-    @retry(
+    retrying = Retrying(
         retry=retry_if_exception_type((KafkaError, OSError)),
         stop=stop_after_delay(patience),
         wait=wait_fixed(0.3),
         reraise=True,
     )
-    def connect() -> KafkaAdminClient:
-        return KafkaAdminClient(**broker.client_settings(), bootstrap_timeout_ms=2_000)
-
     try:
-        admin = connect()
+        retrying(_declare, broker, replication)
     except (KafkaError, OSError) as error:
         raise Unavailable(f"Không kết nối được máy chủ sự kiện tại {broker.bootstrap}.") from error
+
+
+def _declare(broker: BrokerAddress, replication: int) -> None:
+    admin = KafkaAdminClient(**broker.client_settings(), bootstrap_timeout_ms=2_000, request_timeout_ms=5_000)
     try:
         known = set(admin.list_topics())
         missing = {topic.name: _settings(topic, replication) for topic in TOPICS if topic.name not in known}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Engine
 from sqlmodel import Session
@@ -125,8 +126,8 @@ class Transactions:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session that only looks: it takes no write lock and is rolled back at the end."""
-        with (
-            self.engine.connect().execution_options(reading=True) as connection,
-            Session(connection) as session,
-        ):
+        options: dict[str, Any] = {"reading": True}
+        if self.engine.dialect.name == "postgresql":
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with self.engine.connect().execution_options(**options) as connection, Session(connection) as session:
             yield session

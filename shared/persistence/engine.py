@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import URL, DateTime, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeDecorator
 
 BUSY_SECONDS = 15
@@ -17,12 +18,14 @@ BUSY_SECONDS = 15
 def open_engine(url: str | URL) -> Engine:
     """An engine whose commits survive a power cut.
 
-    SQLite runs in WAL mode with `synchronous=FULL` and every transaction starts with
-    `BEGIN IMMEDIATE`, so two writers queue instead of failing at their first write.
+    Transactions behave as if they ran one after the other. SQLite runs in WAL mode with
+    `synchronous=FULL`, and every transaction starts with `BEGIN IMMEDIATE`, so writers queue. PostgreSQL
+    runs them SERIALIZABLE: of two that contradict each other one is refused, and repeated by whoever
+    began it (`can_be_repeated`).
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
+        return create_engine(parsed, pool_pre_ping=True, isolation_level="SERIALIZABLE")
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
@@ -40,6 +43,15 @@ def open_engine(url: str | URL) -> Engine:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def can_be_repeated(error: DBAPIError) -> bool:
+    """Whether a transaction lost against another one and will succeed when it is tried again.
+
+    SQLSTATE 40001 (serialization failure) and 40P01 (deadlock) of PostgreSQL, `database is locked` of SQLite.
+    """
+    state = getattr(error.orig, "sqlstate", None)
+    return state in {"40001", "40P01"} or "database is locked" in str(error.orig)
 
 
 class Utc(TypeDecorator[datetime]):

@@ -107,11 +107,12 @@ def security_headers(addresses: Addresses, tile_url: str | None, *, production: 
     return headers
 
 
-def server_options() -> dict[str, Any]:
+def server_options(trusted_proxies: str = "") -> dict[str, Any]:
     """Settings for `uvicorn.Config` that belong to the kit: bounded headers, connections and stop time.
 
     h11 refuses a request line plus headers of more than 32 KiB before reading on. Graceful stop must end
-    within the ten seconds that the supervisor waits.
+    within the ten seconds that the supervisor waits. Only `trusted_proxies` may say who the client is: the
+    limits against guessing count by client.
     """
     return {
         "http": "h11",
@@ -121,7 +122,8 @@ def server_options() -> dict[str, Any]:
         "timeout_graceful_shutdown": 6,
         "server_header": False,
         "access_log": False,
-        "proxy_headers": False,
+        "proxy_headers": bool(trusted_proxies),
+        "forwarded_allow_ips": trusted_proxies,
     }
 
 

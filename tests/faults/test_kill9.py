@@ -28,7 +28,7 @@ from tests.faults.ledger import Ledger
 from tests.faults.nemesis import VICTIMS, Nemesis, schedule
 
 SEED = int(os.environ.get("TANNHA_FAULT_SEED", "9"))
-FAULT_SECONDS = 36.0
+FAULT_SECONDS = 32.0
 WARM_UP_SECONDS = 60.0
 DRAIN_SECONDS = 60.0
 """Patience, for machines that do other things too; on two quiet cores it takes less than half of it."""

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 
 from sqlmodel import Session, col, select
 
-from services.intake.application.records import AppointmentRow, RequestRow, WorkerCopy
+from services.intake.application.records import AppointmentRow, DossierCopy, RequestRow, WorkerCopy
 from services.intake.domain import appointments, requests
 from services.intake.domain.appointments import AppointmentStatus, AppointmentStep, VisitPurpose
 from services.intake.domain.requests import RequestStatus, RequestStep
 from services.intake.domain.windows import Window
-from shared.contracts.intake import AppointmentConfirmed, Place, RequestClosed
+from shared.contracts.intake import (
+    AppointmentCancelled,
+    AppointmentConfirmed,
+    AppointmentRescheduled,
+    Place,
+    RequestClosed,
+)
 from shared.contracts.intake import Window as PublishedWindow
 from shared.errors import NotFound
 from shared.messaging.guard import Waiting
@@ -54,11 +60,59 @@ def promised(appointment: AppointmentRow) -> Window:
     return Window(appointment.window_start, appointment.window_end)
 
 
-def promise_instead(appointment: AppointmentRow, window: Window) -> None:
+def errand(appointment: AppointmentRow, session: Session) -> str:
+    """What the worker comes for, in plain words; a refused dossier goes home and is no result."""
+    purpose = VisitPurpose(appointment.purpose)
+    if purpose is VisitPurpose.RETURN and goes_home_refused(appointment.dossier_id, session):
+        return "trả lại hồ sơ"
+    return purpose.label
+
+
+REFUSED, GOING_HOME, RETURNED = "refused", "going_home", "returned"
+"""The states of a dossier that the desk did not accept: told, on its way home, and at home."""
+
+
+def goes_home_refused(dossier_id: str | None, session: Session) -> bool:
+    """Whether the papers of a refused dossier come home, instead of a result."""
+    dossier = session.get(DossierCopy, dossier_id) if dossier_id else None
+    return dossier is not None and dossier.state in (REFUSED, GOING_HOME, RETURNED)
+
+
+def promise_instead(appointment: AppointmentRow, window: Window, now: datetime) -> None:
     """Replaces the promised window and remembers the former one, so that a plan made for it is stale."""
     former = [*appointment.former_windows, _mark(promised(appointment))]
     appointment.former_windows = [mark for mark in former if mark != _mark(window)]
     appointment.window_start, appointment.window_end = window.start, window.end
+    appointment.promised_at = now
+
+
+def move_visit(
+    uow: UnitOfWork, request: RequestRow, appointment: AppointmentRow, window: Window, reason: str
+) -> None:
+    """Moves a visit that has not begun to another window, without a worker for now, and publishes it."""
+    advance(appointment, AppointmentStep.RESCHEDULE, uow)
+    promise_instead(appointment, window, uow.now)
+    appointment.worker_id, appointment.expected_arrival = None, None
+    uow.publish(
+        AppointmentRescheduled(
+            request_id=request.request_id,
+            appointment_id=appointment.appointment_id,
+            window=PublishedWindow(start=window.start, end=window.end),
+            reason=reason,
+        )
+    )
+
+
+def call_off(uow: UnitOfWork, appointment: AppointmentRow, reason: str) -> None:
+    """Cancels a visit that has not begun, and publishes it."""
+    advance(appointment, AppointmentStep.CANCEL, uow)
+    uow.publish(
+        AppointmentCancelled(
+            request_id=appointment.request_id,
+            appointment_id=appointment.appointment_id,
+            reason=reason,
+        )
+    )
 
 
 def was_promised_before(appointment: AppointmentRow, window: Window) -> bool:
@@ -116,6 +170,7 @@ def book(
         status=AppointmentStatus.CONFIRMED,
         window_start=window.start,
         window_end=window.end,
+        promised_at=uow.now,
         office_id=office_id or request.office_id,
         dossier_id=dossier_id,
         note=note,

@@ -123,9 +123,25 @@ class NoteZaloContact(Command):
 
 
 class SettleNotice(Command):
-    """What became of a notice: sent, failed for good, or tried once more in vain."""
+    """What became of a notice: sent, failed for good, or tried once more in vain.
+
+    `not_before` is the machine's time of the next try.
+    """
 
     notice_id: str
     outcome: Literal["sent", "failed", "tried"]
     channel: str = ""
     reason: str = ""
+    not_before: Instant | None = None
+
+
+class AnnounceLostWindow(Command):
+    """Move a visit for which no worker was found in time, and tell the citizen before its window starts."""
+
+    appointment_id: str
+
+
+class CountWrongLookup(Command):
+    """Somebody typed a request code with digits that are not those of its phone."""
+
+    code: str = Field(min_length=2, max_length=20)

@@ -5,11 +5,24 @@ from __future__ import annotations
 from sqlmodel import Session
 
 from services.intake.application.agreement import office_name
-from services.intake.application.booking import appointments_of, book, close, promised, the_request
+from services.intake.application.booking import (
+    GOING_HOME,
+    REFUSED,
+    RETURNED,
+    appointments_of,
+    book,
+    call_off,
+    can_advance,
+    close,
+    goes_home_refused,
+    promised,
+    the_request,
+)
 from services.intake.application.notices import note_progress, speaker_for, tell
 from services.intake.application.ports import Ports
 from services.intake.application.records import DossierCopy, ParcelCopy, ReceiptCopy
 from services.intake.domain.appointments import (
+    AppointmentStep,
     VisitPurpose,
     earliest_return,
     same_time_next_working_day,
@@ -136,9 +149,13 @@ def on_supplement_received(event: SupplementReceived, uow: UnitOfWork, _ports: P
 
 
 def on_dossier_refused(event: DossierRefused, uow: UnitOfWork, ports: Ports) -> None:
-    """Form 03: the dossier goes back to the citizen."""
-    _dossier(event.dossier_id, "refused", uow)
+    """Form 03: the dossier goes back to the citizen; nothing more is fetched for it."""
+    _dossier(event.dossier_id, REFUSED, uow)
     request = the_request(uow.session, event.request_id)
+    for appointment in appointments_of(uow.session, request.request_id):
+        supplement = appointment.purpose == VisitPurpose.SUPPLEMENT
+        if supplement and can_advance(appointment, AppointmentStep.CANCEL):
+            call_off(uow, appointment, "Hồ sơ không được tiếp nhận, không cần bổ sung nữa.")
     tell(uow, request, speaker_for(request, ports).dossier_refused(event.reason))
     note_progress(uow, request, "Bộ phận Một cửa không tiếp nhận hồ sơ", event.reason)
 
@@ -152,8 +169,9 @@ def on_result_ready(event: ResultReady, uow: UnitOfWork, ports: Ports) -> None:
 
 
 def on_result_collected(event: ResultCollected, uow: UnitOfWork, ports: Ports) -> None:
-    """The result is at the delivery office: a visit to bring it home."""
-    _dossier(event.dossier_id, "result_collected", uow)
+    """The result, or a refused dossier, is at the delivery office: a visit to bring it home."""
+    refused = goes_home_refused(event.dossier_id, uow.session)
+    _dossier(event.dossier_id, GOING_HOME if refused else "result_collected", uow)
     request = the_request(uow.session, event.request_id)
     window = earliest_return(uow.now, ports.calendar)
     appointment = book(
@@ -163,18 +181,24 @@ def on_result_collected(event: ResultCollected, uow: UnitOfWork, ports: Ports) -
         window,
         dossier_id=event.dossier_id,
         office_id=event.office_id,
+        note="Trả lại hồ sơ không được tiếp nhận." if refused else "",
     )
-    tell(uow, request, speaker_for(request, ports).return_scheduled(window), appointment)
-    note_progress(uow, request, "Đã hẹn trả kết quả tại nhà", window.text)
+    speaker = speaker_for(request, ports)
+    telling = speaker.papers_return_scheduled(window) if refused else speaker.return_scheduled(window)
+    tell(uow, request, telling, appointment)
+    what = "Đã hẹn trả lại hồ sơ tại nhà" if refused else "Đã hẹn trả kết quả tại nhà"
+    note_progress(uow, request, what, window.text)
 
 
 def on_result_delivered(event: ResultDelivered, uow: UnitOfWork, ports: Ports) -> None:
-    """The story ends well."""
-    _dossier(event.dossier_id, "delivered", uow)
+    """The story ends: with the result in hand, or with the papers of a refused dossier at home again."""
+    refused = goes_home_refused(event.dossier_id, uow.session)
+    _dossier(event.dossier_id, RETURNED if refused else "delivered", uow)
     request = the_request(uow.session, event.request_id)
-    tell(uow, request, speaker_for(request, ports).result_delivered())
-    note_progress(uow, request, "Đã trả kết quả")
-    close(uow, request, "delivered")
+    speaker = speaker_for(request, ports)
+    tell(uow, request, speaker.papers_returned() if refused else speaker.result_delivered())
+    note_progress(uow, request, "Hồ sơ đã được trả lại" if refused else "Đã trả kết quả")
+    close(uow, request, "returned" if refused else "delivered")
 
 
 def on_money_collected(event: MoneyCollected, uow: UnitOfWork, _ports: Ports) -> None:

@@ -12,11 +12,13 @@ from services.intake.application.agreement import (
     agree_window,
 )
 from services.intake.application.booking import (
-    advance,
     appointments_of,
     book,
+    call_off,
+    can_advance,
+    errand,
     move,
-    promise_instead,
+    move_visit,
     promised,
     the_appointment,
     the_request,
@@ -32,16 +34,11 @@ from services.intake.application.commands import (
 from services.intake.application.notices import note_progress, speaker_for, tell
 from services.intake.application.ports import Ports
 from services.intake.application.records import AppointmentRow, ConsentRow, RequestRow
+from services.intake.domain import appointments
 from services.intake.domain.appointments import AppointmentStatus, AppointmentStep, VisitPurpose
 from services.intake.domain.catalogue import Procedure
 from services.intake.domain.requests import RequestStatus, RequestStep
-from shared.contracts.intake import (
-    AppointmentCancelled,
-    AppointmentRescheduled,
-    RequestCancelled,
-    RequestReceived,
-)
-from shared.contracts.intake import Window as PublishedWindow
+from shared.contracts.intake import RequestCancelled, RequestReceived
 from shared.errors import NotFound, RuleBroken
 from shared.ids import new_code
 from shared.messaging.unit_of_work import UnitOfWork
@@ -110,7 +107,7 @@ def book_again(command: BookAgain, uow: UnitOfWork, ports: Ports) -> Answer:
         dossier_id=last.dossier_id,
         office_id=last.office_id,
     )
-    telling = speaker_for(request, ports).rescheduled(VisitPurpose(last.purpose), window)
+    telling = speaker_for(request, ports).rescheduled(errand(appointment, uow.session), window)
     tell(uow, request, telling, appointment)
     note_progress(uow, request, "Đã đặt lại lịch hẹn", window.text)
     return _answer(request, appointment)
@@ -125,24 +122,15 @@ def reschedule(command: Reschedule, uow: UnitOfWork, ports: Ports) -> Answer:
     appointment = the_appointment(uow.session, command.appointment_id)
     if appointment.request_id != request.request_id:
         raise NotFound("Không có lịch hẹn này.", code="appointment.missing")
-    purpose = VisitPurpose(appointment.purpose)
-    advance(appointment, AppointmentStep.RESCHEDULE, uow)
-    if purpose.first:
+    appointments.after(AppointmentStatus(appointment.status), AppointmentStep.RESCHEDULE)
+    if VisitPurpose(appointment.purpose).first:
         move(request, RequestStep.RESCHEDULE, uow)
     window = agree_window(command.window, uow.now, ports)
     if window == promised(appointment):
         raise RuleBroken("Đây đã là khung giờ đang hẹn.", code="window.same")
-    promise_instead(appointment, window)
-    appointment.worker_id, appointment.expected_arrival = None, None
-    uow.publish(
-        AppointmentRescheduled(
-            request_id=request.request_id,
-            appointment_id=appointment.appointment_id,
-            window=PublishedWindow(start=window.start, end=window.end),
-            reason=command.reason,
-        )
-    )
-    tell(uow, request, speaker_for(request, ports).rescheduled(purpose, window), appointment)
+    move_visit(uow, request, appointment, window, command.reason)
+    telling = speaker_for(request, ports).rescheduled(errand(appointment, uow.session), window)
+    tell(uow, request, telling, appointment)
     note_progress(uow, request, "Đã đổi giờ hẹn", window.text)
     return _answer(request, appointment)
 
@@ -152,16 +140,10 @@ def cancel_request(command: CancelRequest, uow: UnitOfWork, ports: Ports) -> Ans
     request = the_request(uow.session, command.request_id)
     was_known = request.status not in (RequestStatus.DRAFT, RequestStatus.NEEDS_INFO)
     move(request, RequestStep.CANCEL, uow)
+    request.withdrawn_at = uow.now
     for appointment in appointments_of(uow.session, request.request_id):
-        if AppointmentStatus(appointment.status).open:
-            advance(appointment, AppointmentStep.CANCEL, uow)
-            uow.publish(
-                AppointmentCancelled(
-                    request_id=request.request_id,
-                    appointment_id=appointment.appointment_id,
-                    reason=command.reason,
-                )
-            )
+        if can_advance(appointment, AppointmentStep.CANCEL):
+            call_off(uow, appointment, command.reason)
     if was_known:
         uow.publish(RequestCancelled(request_id=request.request_id, reason=command.reason))
     tell(uow, request, speaker_for(request, ports).cancelled())
@@ -191,7 +173,7 @@ def _confirm(uow: UnitOfWork, ports: Ports, request: RequestRow, agreement: Agre
     )
     appointment = book(uow, request, agreement.purpose, agreement.window, note=request.note)
     telling = speaker_for(request, ports).confirmed(
-        agreement.purpose, agreement.window, subject_of(agreement.procedure)
+        agreement.purpose.label, agreement.window, subject_of(agreement.procedure)
     )
     tell(uow, request, telling, appointment)
     note_progress(uow, request, "Đã xác nhận yêu cầu và hẹn lịch", agreement.window.text)

@@ -10,7 +10,9 @@ from services.intake.application.booking import (
     book,
     can_advance,
     close,
+    errand,
     follow,
+    goes_home_refused,
     promise_instead,
     promised,
     the_appointment,
@@ -28,6 +30,7 @@ from services.intake.application.records import (
     WorkerCopy,
 )
 from services.intake.domain.appointments import (
+    AppointmentStatus,
     AppointmentStep,
     VisitPurpose,
     same_time_next_working_day,
@@ -100,17 +103,17 @@ def on_stop_scheduled(event: StopScheduled, uow: UnitOfWork, ports: Ports) -> No
     advance(appointment, AppointmentStep.SCHEDULE, uow)
     appointment.worker_id, appointment.unassigned_reason = event.worker_id, ""
     appointment.expected_arrival = event.expected_arrival
-    purpose, speaker = VisitPurpose(appointment.purpose), speaker_for(request, ports)
-    if purpose.first:
+    task, speaker = errand(appointment, uow.session), speaker_for(request, ports)
+    if VisitPurpose(appointment.purpose).first:
         follow(request, RequestStep.SCHEDULE, uow)
     if moved:
-        promise_instead(appointment, window)
-        tell(uow, request, speaker.rescheduled(purpose, window), appointment)
+        promise_instead(appointment, window, uow.now)
+        tell(uow, request, speaker.rescheduled(task, window), appointment)
         note_progress(uow, request, "Giờ hẹn thay đổi", window.text)
     if news:
-        telling = speaker.worker_assigned(purpose, worker.name, worker.badge, window)
+        telling = speaker.worker_assigned(task, worker.name, worker.badge, window)
         tell(uow, request, telling, appointment)
-        note_progress(uow, request, f"{verb} nhân viên {purpose.label}", f"{worker.name}, {window.text}")
+        note_progress(uow, request, f"{verb} nhân viên {task}", f"{worker.name}, {window.text}")
 
 
 def on_stop_unassigned(event: StopUnassigned, uow: UnitOfWork, _ports: Ports) -> None:
@@ -136,27 +139,39 @@ def _take_off_route(appointment: AppointmentRow, uow: UnitOfWork, reason: str) -
 
 
 def on_visit_started(event: VisitStarted, uow: UnitOfWork, ports: Ports) -> None:
-    """The worker set off: "sắp đến"."""
+    """The worker set off: "sắp đến". A cancellation that crossed this on its way is overtaken by it."""
     appointment = the_appointment(uow.session, event.visit_id)
-    if not can_advance(appointment, AppointmentStep.START):
-        return
-    worker = the_worker(uow.session, event.worker_id)
-    request = the_request(uow.session, appointment.request_id)
+    if can_advance(appointment, AppointmentStep.START):
+        request = the_request(uow.session, appointment.request_id)
+        _set_off(appointment, request, event.worker_id, uow, ports)
+        appointment.started_at = event.started_at
+
+
+def _set_off(
+    appointment: AppointmentRow, request: RequestRow, worker_id: str, uow: UnitOfWork, ports: Ports
+) -> None:
+    worker = the_worker(uow.session, worker_id)
+    overtaken = appointment.status == AppointmentStatus.CANCELLED
     advance(appointment, AppointmentStep.START, uow)
-    appointment.worker_id, appointment.started_at = event.worker_id, event.started_at
+    appointment.worker_id = worker_id
     if VisitPurpose(appointment.purpose).first:
         follow(request, RequestStep.START, uow)
-    telling = speaker_for(request, ports).worker_coming(worker.name, worker.badge, promised(appointment))
-    tell(uow, request, telling, appointment)
-    note_progress(uow, request, "Nhân viên đang đến")
+    speaker = speaker_for(request, ports)
+    say = speaker.coming_despite_cancel if overtaken else speaker.worker_coming
+    tell(uow, request, say(worker.name, worker.badge, promised(appointment)), appointment)
+    note_progress(
+        uow, request, "Nhân viên đã lên đường trước khi nhận tin huỷ" if overtaken else "Nhân viên đang đến"
+    )
 
 
 def on_visit_completed(event: VisitCompleted, uow: UnitOfWork, ports: Ports) -> None:
     """The visit ended; what the citizen learns depends on how."""
     appointment = the_appointment(uow.session, event.visit_id)
+    request = the_request(uow.session, appointment.request_id)
+    if can_advance(appointment, AppointmentStep.START):
+        _set_off(appointment, request, event.worker_id, uow, ports)
     if not can_advance(appointment, AppointmentStep.FINISH):
         return
-    request = the_request(uow.session, appointment.request_id)
     advance(appointment, AppointmentStep.FINISH, uow)
     appointment.outcome, appointment.arrived_at = event.outcome, event.arrived_at
     appointment.finished_at = event.finished_at
@@ -164,6 +179,7 @@ def on_visit_completed(event: VisitCompleted, uow: UnitOfWork, ports: Ports) -> 
     match event.outcome:
         case "picked_up":
             follow(request, RequestStep.PICK_UP, uow)
+            request.withdrawn_at = None
             tell(uow, request, speaker.picked_up(event.paper_count, RECEIPT_SAYS), appointment)
             note_progress(uow, request, "Đã thu gom hồ sơ", f"{event.paper_count} giấy tờ, đã niêm phong")
         case "supplement_collected":
@@ -178,22 +194,30 @@ def on_visit_completed(event: VisitCompleted, uow: UnitOfWork, ports: Ports) -> 
             note_progress(uow, request, "Nhân viên đã hướng dẫn tại nhà")
             close(uow, request, "guided")
         case "delivered":
-            note_progress(uow, request, "Nhân viên đã giao kết quả tại nhà")
+            what = "trả lại hồ sơ" if goes_home_refused(appointment.dossier_id, uow.session) else "giao kết quả"
+            note_progress(uow, request, f"Nhân viên đã {what} tại nhà")
 
 
 def on_visit_failed(event: VisitFailed, uow: UnitOfWork, ports: Ports) -> None:
-    """Nobody was served: another visit at the same time of the next working day, or hold at the counter."""
+    """Nobody was served: another visit at the same time of the next working day, or hold at the counter.
+
+    Only what failed on the citizen's side counts against their attempts.
+    """
     appointment = the_appointment(uow.session, event.visit_id)
     if not can_advance(appointment, AppointmentStep.FAIL):
         return
     request = the_request(uow.session, appointment.request_id)
     advance(appointment, AppointmentStep.FAIL, uow)
     appointment.outcome, appointment.arrived_at = event.reason, event.arrived_at
-    appointment.finished_at = event.arrived_at
+    appointment.finished_at = event.failed_at or event.arrived_at
     if VisitPurpose(appointment.purpose).first:
         follow(request, RequestStep.FAIL, uow)
     why = FAILURE_REASONS[event.reason]
-    if event.attempt >= MAX_ATTEMPTS:
+    if request.withdrawn_at is not None:
+        follow(request, RequestStep.CANCEL, uow)
+        note_progress(uow, request, "Yêu cầu đã được huỷ")
+        return
+    if event.cause == "citizen" and appointment.attempt >= MAX_ATTEMPTS:
         office = office_name(appointment.office_id, uow.session)
         telling = speaker_for(request, ports).held_at_counter(event.reason, office)
         tell(uow, request, telling, appointment)
@@ -214,7 +238,7 @@ def _try_again(
         request,
         purpose,
         window,
-        attempt=event.attempt + 1,
+        attempt=appointment.attempt + (event.cause == "citizen"),
         dossier_id=appointment.dossier_id,
         office_id=appointment.office_id,
         note=_note_of_retry(appointment.note, event, why),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlmodel import Session
 
+from services.intake.application.booking import promised
 from services.intake.application.commands import SettleNotice
 from services.intake.application.notice_port import Channel, Notice, NoticeKind, Recipient
 from services.intake.application.ports import Ports
@@ -14,7 +15,7 @@ from services.intake.application.records import (
     RequestRow,
     ZaloContactRow,
 )
-from services.intake.domain.notice_texts import About, Speaker, Telling
+from services.intake.domain.notice_texts import About, Speaker, Telling, useful_until
 from shared.contracts.intake import NoticeFailed, NoticeSent
 from shared.errors import NotFound
 from shared.messaging.unit_of_work import UnitOfWork
@@ -26,6 +27,8 @@ KINDS: dict[About, NoticeKind] = {
     About.WORKER_ASSIGNED: NoticeKind.WORKER_COMING,
     About.WORKER_COMING: NoticeKind.WORKER_COMING,
     About.RESCHEDULED: NoticeKind.VISIT_RESCHEDULED,
+    About.WINDOW_LOST: NoticeKind.VISIT_RESCHEDULED,
+    About.COMING_DESPITE_CANCEL: NoticeKind.WORKER_COMING,
     About.VISIT_FAILED: NoticeKind.VISIT_FAILED,
     About.HELD_AT_COUNTER: NoticeKind.VISIT_FAILED,
     About.PAPERS_INCOMPLETE: NoticeKind.SUPPLEMENT_NEEDED,
@@ -35,6 +38,7 @@ KINDS: dict[About, NoticeKind] = {
     About.SUPPLEMENT_NEEDED: NoticeKind.SUPPLEMENT_NEEDED,
     About.RESULT_READY: NoticeKind.RESULT_READY,
     About.RETURN_SCHEDULED: NoticeKind.REQUEST_CONFIRMED,
+    About.PAPERS_RETURN_SCHEDULED: NoticeKind.REQUEST_CONFIRMED,
     About.RESULT_DELIVERED: NoticeKind.RESULT_DELIVERED,
 }
 """The approved template behind each notice; what is not listed can go as free text or by a call only."""
@@ -58,6 +62,9 @@ def tell(
             text=telling.text,
             facts=dict(telling.facts),
             state=QUEUED,
+            useful_until=useful_until(
+                telling.about, uow.now, promised(appointment) if appointment else None
+            ),
             created_at=uow.now,
         )
     )
@@ -106,7 +113,7 @@ def settle_notice(command: SettleNotice, uow: UnitOfWork, _ports: Ports) -> dict
     if row.state != QUEUED:
         return {"notice_id": row.notice_id, "state": row.state}
     row.attempts += 1
-    row.reason = command.reason
+    row.reason, row.not_before = command.reason, command.not_before
     if command.outcome == "sent":
         row.state, row.channel, row.settled_at = SENT, command.channel, uow.now
         uow.publish(

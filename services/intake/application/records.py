@@ -59,6 +59,7 @@ class RequestRow(IntakeTable, table=True):
     note: str = Field(default="", sa_column=Column(Text, nullable=False))
     reading: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
     entered_by: str = ""
+    withdrawn_at: datetime | None = Field(default=None, sa_type=Utc)
     created_at: datetime = Field(sa_type=Utc, index=True)
     changed_at: datetime = Field(sa_type=Utc)
 
@@ -78,7 +79,11 @@ class ConsentRow(IntakeTable, table=True):
 
 
 class AppointmentRow(IntakeTable, table=True):
-    """One agreed visit of a request. `former_windows` are the promises it replaced (ISO starts)."""
+    """One agreed visit of a request.
+
+    `former_windows` are the promises it replaced (ISO starts); `promised_at` is when the present window
+    was agreed, empty for rows from before that was kept.
+    """
 
     __tablename__ = "appointment"
     appointment_id: str = Field(primary_key=True)
@@ -89,6 +94,7 @@ class AppointmentRow(IntakeTable, table=True):
     window_start: datetime = Field(sa_type=Utc, index=True)
     window_end: datetime = Field(sa_type=Utc)
     former_windows: list[str] = Field(default_factory=list, sa_column=_json())
+    promised_at: datetime | None = Field(default=None, sa_type=Utc)
     office_id: str = Field(index=True)
     dossier_id: str | None = None
     note: str = Field(default="", sa_column=Column(Text, nullable=False))
@@ -114,7 +120,11 @@ class ProgressRow(IntakeTable, table=True):
 
 
 class NoticeRow(IntakeTable, table=True):
-    """Something to tell a citizen: written with the fact it tells, sent afterwards."""
+    """Something to tell a citizen: written with the fact it tells, sent afterwards.
+
+    `useful_until` is business time: what could not be sent by then is told by a person. `not_before` is
+    the machine's time: no further try sooner.
+    """
 
     __tablename__ = "notice"
     __table_args__ = (Index("ix_notice_queue", "state", "notice_id"),)
@@ -128,8 +138,20 @@ class NoticeRow(IntakeTable, table=True):
     attempts: int = 0
     channel: str = ""
     reason: str = ""
+    useful_until: datetime | None = Field(default=None, sa_type=Utc)
+    not_before: datetime | None = Field(default=None, sa_type=Utc)
     created_at: datetime = Field(sa_type=Utc)
     settled_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class WrongLookups(IntakeTable, table=True):
+    """Wrong digits typed for a request code since a moment, whether or not the code exists."""
+
+    __tablename__ = "wrong_lookups"
+    code: str = Field(primary_key=True)
+    since: datetime = Field(sa_type=Utc, index=True)
+    count: int = 0
+    locked_until: datetime | None = Field(default=None, sa_type=Utc)
 
 
 class ZaloMessageRow(IntakeTable, table=True):

@@ -97,15 +97,26 @@ _TRANSITIONS: dict[tuple[AppointmentStatus, AppointmentStep], AppointmentStatus]
             (_T.UNSCHEDULE, _S.CONFIRMED),
             (_T.RESCHEDULE, _S.CONFIRMED),
             (_T.START, _S.IN_VISIT),
+            # The post may have to give up before anybody sets off.
+            (_T.FAIL, _S.FAILED),
             (_T.CANCEL, _S.CANCELLED),
         )
     },
+    # Facts from the road win: the worker was on the way before the cancellation was heard of.
+    (_S.CANCELLED, _T.START): _S.IN_VISIT,
     (_S.IN_VISIT, _T.FINISH): _S.DONE,
     (_S.IN_VISIT, _T.FAIL): _S.FAILED,
 }
 
 RETURN_LEAD = timedelta(hours=2)
 """A result that just reached the office cannot be on a route sooner."""
+
+ANNOUNCE_AHEAD = timedelta(minutes=90)
+"""A visit without a worker so shortly before its window is given up, so that the citizen hears in time."""
+TIME_TO_PLAN = timedelta(minutes=20)
+"""So long after a promise was made the planner may still find a worker for an early window."""
+LAST_CALL = timedelta(minutes=45)
+"""Later than that nobody can get there, however fresh the promise is."""
 
 
 def after(status: AppointmentStatus, step: AppointmentStep) -> AppointmentStatus:
@@ -130,6 +141,12 @@ def same_time_next_working_day(window: Window, now: datetime, calendar: WorkingC
     day and today."""
     following = calendar.next_working_day(max(window.day, local_date(now)), Scope.POST)
     return Window(at(following, f"{local(window.start):%H:%M}"), at(following, f"{local(window.end):%H:%M}"))
+
+
+def must_be_given_up(window: Window, promised_at: datetime, now: datetime) -> bool:
+    """Whether a visit that has no worker yet can no longer be hoped for: its window is announced as lost."""
+    left = window.start - now
+    return left < LAST_CALL or (left < ANNOUNCE_AHEAD and now - promised_at >= TIME_TO_PLAN)
 
 
 def earliest_return(now: datetime, calendar: WorkingCalendar) -> Window:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from services.intake.domain.appointments import VisitPurpose
 from services.intake.domain.windows import Window
 from shared.vietnamese.dates import format_date, format_time
 
@@ -26,6 +25,8 @@ class About(StrEnum):
     WORKER_ASSIGNED = "worker_assigned"
     WORKER_COMING = "worker_coming"
     RESCHEDULED = "rescheduled"
+    WINDOW_LOST = "window_lost"
+    COMING_DESPITE_CANCEL = "coming_despite_cancel"
     VISIT_FAILED = "visit_failed"
     HELD_AT_COUNTER = "held_at_counter"
     PAPERS_INCOMPLETE = "papers_incomplete"
@@ -37,6 +38,38 @@ class About(StrEnum):
     RESULT_READY = "result_ready"
     RETURN_SCHEDULED = "return_scheduled"
     RESULT_DELIVERED = "result_delivered"
+    PAPERS_RETURN_SCHEDULED = "papers_return_scheduled"
+    PAPERS_RETURNED = "papers_returned"
+
+
+USEFUL_FOR = timedelta(hours=24)
+"""News that is bound to no visit is worth sending so long."""
+
+_BEFORE_THE_VISIT = frozenset(
+    {
+        About.CONFIRMED,
+        About.WORKER_ASSIGNED,
+        About.RESCHEDULED,
+        About.WINDOW_LOST,
+        About.VISIT_FAILED,
+        About.SUPPLEMENT_NEEDED,
+        About.RETURN_SCHEDULED,
+        About.PAPERS_RETURN_SCHEDULED,
+    }
+)
+_DURING_THE_VISIT = frozenset({About.WORKER_COMING, About.COMING_DESPITE_CANCEL})
+
+
+def useful_until(about: About, now: datetime, promise: Window | None) -> datetime:
+    """Until when it makes sense to keep trying to send a notice written `now` about a visit in `promise`.
+
+    A visit is announced before its window starts, and that somebody is coming while the window lasts.
+    """
+    if promise is not None and about in _BEFORE_THE_VISIT:
+        return promise.start
+    if promise is not None and about in _DURING_THE_VISIT:
+        return max(promise.end, now)
+    return now + USEFUL_FOR
 
 
 @dataclass(frozen=True)
@@ -96,18 +129,18 @@ class Speaker:
         text = f"Yêu cầu {self.code}: {asked} Ông/Bà trả lời tin này hoặc gọi {self.hotline}."
         return self._tell(About.QUESTION, text)
 
-    def confirmed(self, purpose: VisitPurpose, promise: Window, subject: str) -> Telling:
-        """A visit was agreed; `subject` is the procedure, neutrally named where it is sensitive."""
+    def confirmed(self, errand: str, promise: Window, subject: str) -> Telling:
+        """A visit was agreed; `errand` is what the worker comes for, `subject` is the procedure, neutrally named where it is sensitive."""
         text = (
-            f"Yêu cầu {self.code} đã được xác nhận ({subject}). Nhân viên bưu chính đến {purpose.label}:"
+            f"Yêu cầu {self.code} đã được xác nhận ({subject}). Nhân viên bưu chính đến {errand}:"
             f" {promise.text}.{self._change}"
         )
         return self._tell(About.CONFIRMED, text, **_when(promise))
 
-    def worker_assigned(self, purpose: VisitPurpose, worker: str, badge: str, promise: Window) -> Telling:
+    def worker_assigned(self, errand: str, worker: str, badge: str, promise: Window) -> Telling:
         """Who will come."""
         text = (
-            f"Yêu cầu {self.code}: nhân viên {worker}, số thẻ {badge}, sẽ đến {purpose.label}"
+            f"Yêu cầu {self.code}: nhân viên {worker}, số thẻ {badge}, sẽ đến {errand}"
             f" {promise.text}. Ông/Bà xem thẻ trước khi giao giấy tờ.{self._change}"
         )
         return self._tell(About.WORKER_ASSIGNED, text, worker=_who(worker, badge), **_when(promise))
@@ -120,9 +153,26 @@ class Speaker:
         )
         return self._tell(About.WORKER_COMING, text, worker=_who(worker, badge), **_when(promise))
 
-    def rescheduled(self, purpose: VisitPurpose, promise: Window) -> Telling:
+    def coming_despite_cancel(self, worker: str, badge: str, promise: Window) -> Telling:
+        """The worker was on the way before the withdrawal was heard of."""
+        text = (
+            f"Yêu cầu {self.code} đã huỷ, nhưng nhân viên {worker} (số thẻ {badge}) đã lên đường trước khi"
+            f" nhận tin huỷ. Nếu vẫn cần, Ông/Bà giao giấy tờ như đã hẹn; nếu không, xin nói với nhân viên"
+            f" hoặc gọi {self.hotline}."
+        )
+        return self._tell(About.COMING_DESPITE_CANCEL, text, worker=_who(worker, badge), **_when(promise))
+
+    def window_lost(self, errand: str, lost: Window, promise: Window) -> Telling:
+        """No worker was found for a promised window: said before it starts, with the visit set instead."""
+        text = (
+            f"Yêu cầu {self.code}: chúng tôi xin lỗi, chưa có nhân viên đến {errand} trong khung giờ"
+            f" {lost.text}. Lỗi thuộc về bên bưu chính. Lịch mới: {promise.text}.{self._change}"
+        )
+        return self._tell(About.WINDOW_LOST, text, **_when(promise))
+
+    def rescheduled(self, errand: str, promise: Window) -> Telling:
         """Another window replaces the promised one."""
-        text = f"Lịch {purpose.label} của yêu cầu {self.code} đổi sang {promise.text}.{self._change}"
+        text = f"Lịch {errand} của yêu cầu {self.code} đổi sang {promise.text}.{self._change}"
         return self._tell(About.RESCHEDULED, text, **_when(promise))
 
     def visit_failed(self, reason: str, cause: str, promise: Window) -> Telling:
@@ -207,6 +257,19 @@ class Speaker:
         """The result is in the right hands."""
         text = f"Đã trả kết quả của yêu cầu {self.code}. Cảm ơn Ông/Bà đã dùng dịch vụ."
         return self._tell(About.RESULT_DELIVERED, text)
+
+    def papers_return_scheduled(self, promise: Window) -> Telling:
+        """A visit to bring a refused dossier home is set."""
+        text = (
+            f"Hồ sơ của yêu cầu {self.code} không được tiếp nhận và được trả lại. Nhân viên mang giấy tờ về"
+            f" nhà {promise.text}.{self._change}"
+        )
+        return self._tell(About.PAPERS_RETURN_SCHEDULED, text, **_when(promise))
+
+    def papers_returned(self) -> Telling:
+        """A refused dossier is home again."""
+        text = f"Giấy tờ của yêu cầu {self.code} đã được trả lại Ông/Bà. Cần giúp thêm, xin gọi {self.hotline}."
+        return self._tell(About.PAPERS_RETURNED, text)
 
 
 def _when(promise: Window) -> dict[str, str]:

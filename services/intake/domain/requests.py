@@ -13,7 +13,7 @@ from enum import StrEnum
 from shared.errors import RuleBroken
 
 MAX_ATTEMPTS = 2
-"""After so many failed visits for one purpose the papers wait at the counter."""
+"""After so many visits for one purpose that failed on the citizen's side the papers wait at the counter."""
 
 
 class RequestStatus(StrEnum):
@@ -49,7 +49,7 @@ class RequestStatus(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing can happen any more."""
+        """Whether nothing more is planned. Only a worker who was on the way already can reopen a withdrawal."""
         return self in (RequestStatus.CLOSED, RequestStatus.CANCELLED)
 
 
@@ -102,9 +102,14 @@ _TRANSITIONS: dict[tuple[RequestStatus, RequestStep], RequestStatus] = {
     # Plans and visits travel on two streams: a worker may set off before the plan has been heard of.
     (_S.CONFIRMED, _T.START): _S.IN_VISIT,
     (_S.SCHEDULED, _T.START): _S.IN_VISIT,
+    # Facts from the road win over a withdrawal that the worker had not heard of.
+    (_S.CANCELLED, _T.START): _S.IN_VISIT,
     (_S.IN_VISIT, _T.PICK_UP): _S.PICKED_UP,
     (_S.IN_VISIT, _T.FIND_INCOMPLETE): _S.COMPLETED_NO_PICKUP,
     (_S.IN_VISIT, _T.FAIL): _S.FAILED,
+    # The post may have to give up before anybody sets off.
+    (_S.CONFIRMED, _T.FAIL): _S.FAILED,
+    (_S.SCHEDULED, _T.FAIL): _S.FAILED,
     (_S.FAILED, _T.RETRY): _S.CONFIRMED,
     (_S.COMPLETED_NO_PICKUP, _T.RETRY): _S.CONFIRMED,
     **{

@@ -145,6 +145,11 @@ class Chain:
         return broken[-1] is Act.OPENED
 
     @property
+    def paper_count(self) -> int:
+        """The papers in it now; none once they were put into another parcel."""
+        return self.entries[-1].paper_count
+
+    @property
     def head(self) -> str:
         """The digest of the last entry."""
         return self.entries[-1].digest if self.entries else START_OF_CHAIN
@@ -184,19 +189,32 @@ class Chain:
             raise Invalid(message, code="custody.no_reason", fields={"reason": message})
         return self._append(Act.DISPUTED, self.holder, receiver, by, note=reason.strip())
 
-    def open(self, by: By, note: str = "") -> Chain:
-        """The desk breaks the seal. Raises RuleBroken for anybody else or a second time."""
+    def open(self, by: By, note: str = "", *, emptied: bool = False) -> Chain:
+        """The desk breaks the seal; `emptied` when the papers leave it for another parcel.
+
+        Raises RuleBroken for anybody else or a second time.
+        """
         if self.holder.kind is not HolderKind.DESK or self.offered_to is not None:
             raise RuleBroken("Chỉ bộ phận Một cửa đang giữ túi mới được mở.", code="custody.not_at_desk")
         if self.opened:
             raise RuleBroken("Túi hồ sơ này đã mở.", code="custody.open")
-        return self._append(Act.OPENED, self.holder, self.holder, by, note=note)
+        return self._append(
+            Act.OPENED, self.holder, self.holder, by, note=note, paper_count=0 if emptied else None
+        )
 
-    def reseal(self, seal: str, by: By) -> Chain:
-        """The desk closes an opened parcel under a new serial. Raises RuleBroken when it is not open."""
+    def reseal(self, seal: str, by: By, *, added: int = 0) -> Chain:
+        """The desk closes an opened parcel under a new serial, with papers `added` from other parcels.
+
+        Raises RuleBroken when it is not open, or empty. No paper can be taken out on the way.
+        """
         if not self.opened:
             raise RuleBroken("Túi hồ sơ chưa mở.", code="custody.not_open")
-        return self._append(Act.RESEALED, self.holder, self.holder, by, seal=read_seal(seal))
+        count = self.paper_count + added
+        if added < 0 or count < 1:
+            raise RuleBroken("Không thể niêm phong túi thiếu giấy tờ.", code="custody.papers_gone")
+        return self._append(
+            Act.RESEALED, self.holder, self.holder, by, seal=read_seal(seal), paper_count=count
+        )
 
     def fault(self) -> int | None:
         """The position of the first entry that cannot be true; None when the chain verifies.
@@ -217,8 +235,10 @@ class Chain:
             Act.OFFERED: lambda: self.offer(entry.receiver, entry.by),
             Act.ACCEPTED: lambda: self.accept(entry.by),
             Act.DISPUTED: lambda: self.dispute(entry.note, entry.by),
-            Act.OPENED: lambda: self.open(entry.by, entry.note),
-            Act.RESEALED: lambda: self.reseal(entry.seal, entry.by),
+            Act.OPENED: lambda: self.open(entry.by, entry.note, emptied=entry.paper_count == 0),
+            Act.RESEALED: lambda: self.reseal(
+                entry.seal, entry.by, added=entry.paper_count - self.paper_count
+            ),
         }
         try:
             return acts[entry.act]().entries[-1]
@@ -248,7 +268,7 @@ class Chain:
             giver=giver,
             receiver=receiver,
             seal=self.seal if seal is None else seal,
-            paper_count=self.entries[-1].paper_count if paper_count is None else paper_count,
+            paper_count=self.paper_count if paper_count is None else paper_count,
             by=by,
             note=note,
             previous=self.head,

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Literal
 
 from shared.clock import at, local_date
 from shared.errors import Invalid, RuleBroken
@@ -42,6 +43,15 @@ class DossierState(StrEnum):
         """In the words of the desk."""
         return _STATE_LABELS[self]
 
+    @property
+    def going_home(self) -> Literal["dossier", "result"] | None:
+        """The kind of the one parcel that is brought home: the result, or the refused dossier itself.
+
+        A dossier has one parcel of each of these kinds. What was handed in later (supplements) travels
+        inside the refused dossier, never beside it.
+        """
+        return _GOING_HOME.get(self)
+
 
 _STATE_LABELS = {
     DossierState.ON_THE_WAY: "Đang chuyển đến",
@@ -53,6 +63,14 @@ _STATE_LABELS = {
     DossierState.RESULT_COLLECTED: "Kết quả ở bưu cục",
     DossierState.DELIVERED: "Đã trả kết quả",
     DossierState.RETURNED: "Đã trả lại hồ sơ",
+}
+
+_GOING_HOME: dict[DossierState, Literal["dossier", "result"]] = {
+    DossierState.REFUSED: "dossier",
+    DossierState.RETURNED: "dossier",
+    DossierState.RESULT_READY: "result",
+    DossierState.RESULT_COLLECTED: "result",
+    DossierState.DELIVERED: "result",
 }
 
 

@@ -1,17 +1,21 @@
 """Money in đồng: what may be charged, and a worker's cash day in two ledgers that never mix.
 
 The agency fee belongs to the State, the fare to the post (process rules on fees): each has entries of
-its own, no netting, and a day ends only when all that was collected was handed in.
+its own, no netting, and a day ends only when all that was collected was handed in or its absence explained.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Literal
 
 from services.postal_bridge.domain.steps import Exemption, FeeTaken
 from shared.errors import Invalid, RuleBroken
+
+SHORTEST_EXPLANATION = 10
+"""Characters: fewer do not explain a difference."""
 
 
 class Ledger(StrEnum):
@@ -85,6 +89,10 @@ class EntryKind(StrEnum):
 
     COLLECTED = "collected"
     DEPOSITED = "deposited"
+    SHORTAGE = "shortage"
+    """Money that should be in the worker's hand and is not, explained in writing."""
+    OVERAGE = "overage"
+    """Money in the worker's hand that no receipt accounts for, explained in writing."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,8 @@ class CashDay:
 
     collected: Charge = Charge()
     deposited: Charge = Charge()
+    short: Charge = Charge()
+    over: Charge = Charge()
     closed: bool = False
 
     @classmethod
@@ -116,18 +126,22 @@ class CashDay:
         sums = {(kind, ledger): 0 for kind in EntryKind for ledger in Ledger}
         for entry in entries:
             sums[entry.kind, entry.ledger] += entry.amount
-        collected, deposited = (Charge(sums[kind, Ledger.FEE], sums[kind, Ledger.FARE]) for kind in EntryKind)
-        return cls(collected, deposited, closed)
+        folded = (Charge(sums[kind, Ledger.FEE], sums[kind, Ledger.FARE]) for kind in EntryKind)
+        return cls(*folded, closed=closed)
 
     @property
     def in_hand(self) -> Charge:
-        """What the worker still carries."""
-        return self.collected.less(self.deposited)
+        """What the worker still carries: collected + over - deposited - short."""
+        return (self.collected + self.over).less(self.deposited + self.short)
+
+    def difference(self, ledger: Ledger) -> int:
+        """The explained difference of a ledger, VND: positive when money is missing."""
+        return self.short.of(ledger) - self.over.of(ledger)
 
     def collect(self, charge: Charge) -> CashDay:
         """The day after money was taken at a door. Raises RuleBroken once it is closed."""
         self._must_be_open()
-        return CashDay(self.collected + charge, self.deposited)
+        return replace(self, collected=self.collected + charge)
 
     def deposit(self, counted: Charge, explanation: str = "") -> CashDay:
         """The day after the cashier counted what was handed in.
@@ -143,15 +157,39 @@ class CashDay:
                 raise RuleBroken(
                     f"{ledger.label}: nộp nhiều hơn số đang giữ {over} đ. Đếm lại theo từng sổ.",
                     code="cash.over",
-                    hints=("Tiền thừa không thuộc sổ này phải lập biên bản riêng.",),
+                    hints=("Nếu thực sự thừa tiền, ghi chênh lệch thừa kèm giải trình rồi mới nhận.",),
                 )
         if counted != self.in_hand and not explanation.strip():
             message = "Số tiền nộp khác số đang giữ: phải ghi lý do chênh lệch."
             raise Invalid(message, code="cash.unexplained", fields={"explanation": message})
-        return CashDay(self.collected, self.deposited + counted)
+        return replace(self, deposited=self.deposited + counted)
+
+    def explain(
+        self, kind: Literal[EntryKind.SHORTAGE, EntryKind.OVERAGE], amount: Charge, explanation: str
+    ) -> CashDay:
+        """The day after a difference was written down with its reason.
+
+        Raises Invalid for nothing or for a reason too short to be one, RuleBroken when more is called
+        missing than the worker has in hand.
+        """
+        self._must_be_open()
+        if amount.total == 0:
+            raise Invalid("Chưa ghi số tiền chênh lệch.", code="cash.nothing")
+        if len(explanation.strip()) < SHORTEST_EXPLANATION:
+            message = f"Giải trình chênh lệch cần ít nhất {SHORTEST_EXPLANATION} ký tự."
+            raise Invalid(message, code="cash.unexplained", fields={"explanation": message})
+        if kind is EntryKind.OVERAGE:
+            return replace(self, over=self.over + amount)
+        for ledger in Ledger:
+            if amount.of(ledger) > self.in_hand.of(ledger):
+                raise RuleBroken(
+                    f"{ledger.label}: số thiếu lớn hơn số đang giữ {self.in_hand.of(ledger)} đ.",
+                    code="cash.over",
+                )
+        return replace(self, short=self.short + amount)
 
     def close(self) -> CashDay:
-        """The day closed. Raises RuleBroken unless all that was collected was handed in."""
+        """The day closed. Raises RuleBroken while money is in hand that was neither given nor explained."""
         self._must_be_open()
         if self.in_hand.total:
             raise RuleBroken(
@@ -163,7 +201,7 @@ class CashDay:
                     if self.in_hand.of(ledger)
                 ),
             )
-        return CashDay(self.collected, self.deposited, closed=True)
+        return replace(self, closed=True)
 
     def _must_be_open(self) -> None:
         if self.closed:
@@ -178,6 +216,18 @@ def collection(worker_id: str, request_id: str, charge: Charge) -> list[Entry]:
 def deposition(worker_id: str, office_id: str, charge: Charge) -> list[Entry]:
     """The entries of cash handed to the cashier of a post office."""
     return _entries(EntryKind.DEPOSITED, f"office:{office_id}", f"worker:{worker_id}", charge)
+
+
+def difference(
+    worker_id: str,
+    office_id: str,
+    kind: Literal[EntryKind.SHORTAGE, EntryKind.OVERAGE],
+    charge: Charge,
+) -> list[Entry]:
+    """The entries of a difference between book and hand: missing money leaves the hand, surplus enters it."""
+    worker, account = f"worker:{worker_id}", f"difference:{office_id}"
+    debit, credit = (account, worker) if kind is EntryKind.SHORTAGE else (worker, account)
+    return _entries(kind, debit, credit, charge)
 
 
 def _entries(kind: EntryKind, debit: str, credit: str, charge: Charge) -> list[Entry]:

@@ -205,7 +205,7 @@ def fail_visit(event: VisitFailed, uow: UnitOfWork, _ports: Ports) -> None:
     """Nobody could be served; a new attempt comes as a new appointment."""
     row = _visited(uow, event)
     row.worker_id = event.worker_id
-    row.arrived_at, row.finished_at = event.arrived_at, event.arrived_at
+    row.arrived_at, row.finished_at = event.arrived_at, event.failed_at or event.arrived_at
     row.enter(stops.end(row.status, served=False))
     uow.session.add(row)
 

@@ -104,6 +104,12 @@ class Listeners:
         self.processes.append(process)
         return process
 
+    def revived(self) -> bool:
+        """Starts a new process when none lives, as a supervisor does: a worker may end with its broker."""
+        if all(process.poll() is not None for process in self.processes):
+            self.start()
+        return True
+
     def effects(self) -> list[tuple[str, int]]:
         """Key and number of every effect, in the order in which they happened."""
         return self._rows("SELECT key, number FROM effect ORDER BY position")

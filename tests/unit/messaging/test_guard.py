@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -249,3 +250,66 @@ def test_any_order_with_any_duplicates_ends_the_same(
         assert listener.effects(key) == ["w1", "w2", "w3", "w4"]
     assert listener.parked() == []
     listener.transactions.engine.dispose()
+
+
+def test_a_wake_up_is_never_missed(tmp_path: Path) -> None:
+    """An event parked while what it waits for is being applied would wait for ever, and hold its key."""
+    listener = listener_in(tmp_path)
+    keys = [f"v{number}" for number in range(60)]
+
+    def hear_after_own_visit(event: HandoverAccepted, uow: UnitOfWork) -> None:
+        if uow.session.get(GatePosition, ("postal.visit.v1", event.request_id)) is None:
+            raise Waiting("postal.visit.v1", event.request_id)
+        listener.hear(event, uow)
+
+    guard = Guard(
+        listener.transactions, {VisitStarted: listener.hear, HandoverAccepted: hear_after_own_visit}
+    )
+
+    def handovers() -> None:
+        for key in keys:
+            event = HandoverAccepted(
+                parcel_id=f"p-{key}",
+                dossier_id="d",
+                request_id=key,
+                giver=Holder(kind="citizen", id="r1"),
+                receiver=Holder(kind="worker", id="w1"),
+            )
+            guard.receive("postal.custody.v1", wrap(event, 1))
+
+    def visits() -> None:
+        for key in keys:
+            guard.receive("postal.visit.v1", wrap(visit(1, key), 1))
+
+    threads = [threading.Thread(target=handovers), threading.Thread(target=visits)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert listener.parked() == []
+    assert all(listener.effects(f"p-{key}") for key in keys)
+    listener.transactions.engine.dispose()
+
+
+def test_a_long_queue_of_early_events_is_applied_at_once(listener: Listener) -> None:
+    """A consumer that was away while hundreds of events of one key overtook each other must catch up."""
+    for number in range(400, 1, -1):
+        listener.receive(visit(number), number)
+    assert listener.receive(visit(1), 1) is Outcome.APPLIED
+    assert listener.effects() == [f"w{number}" for number in range(1, 401)]
+
+
+def test_a_parked_reference_record_that_was_overtaken_is_forgotten(listener: Listener) -> None:
+    """An old version would stay in the operators' list for ever, or come back over a newer one."""
+
+    def unit(name: str) -> Event:
+        return OrgUnitPublished(unit_id="u", kind="xã", name=name, valid_from=NOW.date(), lat=15.0, lon=108.0)
+
+    listener.trouble = RuleBroken("không được")
+    event_id = new_id()
+    listener.receive(unit("one"), 1, event_id)
+    listener.trouble = None
+    listener.receive(unit("two"), 2)
+    assert listener.guard.replay(event_id) is Outcome.STALE
+    assert listener.parked() == []
+    assert listener.effects("u") == ["two"]
