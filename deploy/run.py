@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from deploy.demo.accounts import PASSWORD, SHOWN, demo_accounts
-from deploy.stack import Stack, StartFailed
+from deploy.stack import Ports, Stack, StartFailed
 from services.intake.adapters.reference_files import load_calendar
 from shared.clock import DemoClock, at, local, local_date, system_clock
 from shared.vietnamese.calendar import Scope
@@ -27,11 +27,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.run", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("var"), help="folder for all data")
     parser.add_argument("--empty", action="store_true", help="without demo data")
+    parser.add_argument("--free-ports", action="store_true", help="beside another one, on ports of its own")
     given = parser.parse_args()
     stop = threading.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, lambda *_: stop.set())
-    stack = Stack(given.data)
+    stack = Stack(given.data, Ports.free() if given.free_ports else Ports())
     open_the_office(stack.clock)
     print("Tận Nhà đang khởi động ...", flush=True)
     try:
@@ -41,11 +42,7 @@ def main() -> int:
         return 1
     prepare_accounts(stack)
     print_addresses(stack)
-    seeding = (
-        None
-        if given.empty
-        else subprocess.Popen([sys.executable, "-m", "deploy.demo", "--seed-only", "--data", str(stack.data)])
-    )
+    seeding = None if given.empty else seed(stack)
     while not stop.wait(0.5):
         for name in stack.revive():
             print(f"{name} đã dừng và được khởi động lại.", flush=True)
@@ -55,6 +52,12 @@ def main() -> int:
         seeding.wait()
     stack.stop()
     return 0
+
+
+def seed(stack: Stack) -> subprocess.Popen[bytes]:
+    """Fills the day in the background; out of reach of the terminal's Ctrl-C, which is ours to handle."""
+    command = [sys.executable, "-m", "deploy.demo", "--seed-only", "--data", str(stack.data)]
+    return subprocess.Popen(command, start_new_session=True)
 
 
 def open_the_office(clock: DemoClock) -> None:

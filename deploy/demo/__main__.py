@@ -52,6 +52,8 @@ def main() -> int:
     except (StartFailed, Refused, TimeoutError) as error:
         console.print(f"[red]{error}[/red]")
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 def say(line: str) -> None:
