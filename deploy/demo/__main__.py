@@ -48,7 +48,7 @@ def main() -> int:
             say(f"Ngày trình diễn {format_date(day.date)}")
             day.run()
             settle(product)
-            return report(day, invariants(product), time.monotonic() - started)
+            return report(day, invariants(product, stack.clock()), time.monotonic() - started)
     except (StartFailed, Refused, TimeoutError) as error:
         console.print(f"[red]{error}[/red]")
         return 1

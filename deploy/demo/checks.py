@@ -9,6 +9,10 @@ from typing import Any
 from deploy.demo import accounts
 from deploy.demo.api import Product, eventually
 from deploy.stack import SERVICES
+from shared.vietnamese.money import format_vnd
+
+CHANGES = {"window_lost", "cancelled", "visit_failed"}
+"""Notices that tell a citizen, before the window, that nobody will come in it."""
 
 
 @dataclass(frozen=True)
@@ -37,22 +41,29 @@ def _operations(product: Product, service: str) -> dict[str, Any]:
     return product.get(service, "/api/operations", accounts.INSPECTOR)  # type: ignore[no-any-return]
 
 
-def invariants(product: Product) -> list[Check]:
+def invariants(product: Product, now: datetime) -> list[Check]:
     """Custody, money, events and promises, over everything that the product holds."""
     postal = product.get("postal_bridge", "/api/overview", accounts.INSPECTOR)
     intake = product.get("intake", "/api/overview", accounts.INSPECTOR)
-    reports = [_operations(product, service) for service in SERVICES]
+    return judge(postal, intake, [_operations(product, service) for service in SERVICES], now)
+
+
+def judge(
+    postal: dict[str, Any], intake: dict[str, Any], operations: list[dict[str, Any]], now: datetime
+) -> list[Check]:
+    """The same over given answers, so that a test can damage them."""
     return [
         _one_holder(postal["parcels"]),
         _chains(postal["parcels"]),
         *_money(postal["money"]),
-        _events(reports),
-        _promises(intake["appointments"]),
+        _events(operations),
+        _promises(intake["appointments"], now),
     ]
 
 
 def _one_holder(parcels: list[dict[str, Any]]) -> Check:
-    strays = [p["parcel_id"] for p in parcels if not (p["holder"]["kind"] and p["holder"]["id"])]
+    """What the ledger's fold says and what the desks and phones are shown must be one and the same."""
+    strays = [p["parcel_id"] for p in parcels if not p["holder"] or p["holder"] != p["row_holder"]]
     return Check("Mỗi túi hồ sơ có đúng một người giữ", not strays, f"{len(parcels)} túi, {len(strays)} sai")
 
 
@@ -61,46 +72,45 @@ def _chains(parcels: list[dict[str, Any]]) -> Check:
     return Check("Mọi chuỗi bàn giao nguyên vẹn", not broken, f"{len(broken)} chuỗi đứt")
 
 
-def _money(money: dict[str, dict[str, int]]) -> list[Check]:
+def _money(money: dict[str, Any]) -> list[Check]:
+    """Collected by receipts, deposited by the cashiers' counts, in hand by the ledger: three sources."""
     checks = []
     for ledger, name in (("fee", "Phí, lệ phí"), ("fare", "Cước")):
-        collected, deposited, in_hand = (
-            money[sum_][ledger] for sum_ in ("collected", "deposited", "in_hand")
-        )
-        balanced = collected == deposited + in_hand
-        seen = f"thu {collected:,}, nộp {deposited:,}, đang giữ {in_hand:,} đ"
-        checks.append(Check(f"{name}: đã thu = đã nộp + đang giữ", balanced, seen.replace(",", ".")))
+        sources = ("collected", "deposited", "in_hand", "differences")
+        collected, deposited, in_hand, explained = (money[source][ledger] for source in sources)
+        balanced = collected == deposited + in_hand + explained
+        seen = f"thu {format_vnd(collected)}, nộp {format_vnd(deposited)}, đang giữ {format_vnd(in_hand)}"
+        checks.append(Check(f"{name}: đã thu = đã nộp + đang giữ", balanced, seen))
     return checks
 
 
-def _events(reports: list[dict[str, Any]]) -> Check:
-    unsent = sum(report["outbox_unsent"] for report in reports)
-    parked = [event for report in reports for event in report["parked"]]
+def _events(operations: list[dict[str, Any]]) -> Check:
+    unsent = sum(report["outbox_unsent"] for report in operations)
+    parked = [event for report in operations for event in report["parked"]]
     reasons = "; ".join(sorted({f"{event['topic']} {event['reason']}" for event in parked})[:3])
     seen = f"{unsent} chưa gửi, {len(parked)} đỗ lại {reasons}".strip()
     return Check("Không sự kiện nào chưa gửi hay bị đỗ lại", unsent == 0 and not parked, seen)
 
 
-def _promises(appointments: list[dict[str, Any]]) -> Check:
-    """A promised window is kept when the worker arrived inside it, or its change was announced before."""
+def _promises(appointments: list[dict[str, Any]], now: datetime) -> Check:
+    """A window is kept when the worker came inside it; else the citizen was told before it began."""
     broken, kept, announced = [], 0, 0
     for appointment in appointments:
-        if not appointment["arrived_at"]:
-            continue
         start, end = (datetime.fromisoformat(appointment["window"][side]) for side in ("start", "end"))
-        if start <= datetime.fromisoformat(appointment["arrived_at"]) <= end:
+        arrived = appointment["arrived_at"] and datetime.fromisoformat(appointment["arrived_at"])
+        if arrived and start <= arrived <= end:
             kept += 1
-        elif _announced_before(appointment, start):
+        elif _told_before(appointment, start):
             announced += 1
-        else:
+        elif arrived or end < now:
             broken.append(appointment["appointment_id"])
     seen = f"{kept} đúng hẹn, {announced} đổi có báo trước, {len(broken)} lỡ"
     return Check("Mọi khung giờ đã hẹn được giữ hoặc được báo trước", not broken, seen)
 
 
-def _announced_before(appointment: dict[str, Any], start: datetime) -> bool:
+def _told_before(appointment: dict[str, Any], start: datetime) -> bool:
     return any(
-        "window" in notice["about"]
+        notice["about"] in CHANGES
         and notice["settled_at"]
         and datetime.fromisoformat(notice["settled_at"]) < start
         for notice in appointment["notices"]

@@ -42,7 +42,7 @@ def bootstrap(
         calendar=load_calendar(),
         geocoder=make_geocoder(GeocoderKind(settings.geocoder), gazetteer, settings.geocoder_url),
         passwords=passwords or Argon2Passwords(),
-        zalo=zalo or zalo_channel(settings, open_engine(settings.database)),
+        zalo=zalo or zalo_channel(settings, open_engine(settings.database_url())),
         call_list=LogChannel(settings.clock()),
         hotline=settings.hotline,
         demo=settings.demo,

@@ -10,15 +10,26 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
 
-_DEMO_APP_SECRET = "demo-app-secret"  # noqa: S105 - opens the fake server only
-_DEMO_OA_SECRET = "demo-oa-secret"  # noqa: S105 - likewise
+_FAKE_ZALO = "http://127.0.0.1:8109"
+_OF_THE_DEMO = (
+    "zalo_app_id",
+    "zalo_oa_id",
+    "zalo_app_secret",
+    "zalo_oa_secret",
+    "zalo_consent_code",
+    "zalo_oauth_url",
+    "zalo_openapi_url",
+    "zalo_business_url",
+)
+"""What opens the fake server that ships with the project, and nothing else."""
 
 
 class Settings(ServiceSettings):
     """What intake needs to know beyond every service's settings.
 
-    The Zalo defaults speak to the fake server that ships with the project and are refused in
-    production. Rates are written like "20/minute" and count for each client address.
+    The Zalo defaults (account, secrets, consent code and the three addresses) speak to the fake server
+    that ships with the project; each of them is refused in production. After the first grant the consent
+    code is empty. Rates are written like "20/minute" and count for each client address.
     """
 
     PREFIX: ClassVar[str] = "TANNHA_INTAKE_"
@@ -34,24 +45,24 @@ class Settings(ServiceSettings):
     request_rate: str = "600/minute"
     status_rate: str = "60/minute"
     status_rate_per_code: str = "8/minute"
-    notice_attempts: int = Field(default=8, ge=1)
     zalo_app_id: str = "4000000000000000001"
     zalo_oa_id: str = "388613280878808645"
-    zalo_app_secret: SecretStr = SecretStr(_DEMO_APP_SECRET)
-    zalo_oa_secret: SecretStr = SecretStr(_DEMO_OA_SECRET)
+    zalo_app_secret: SecretStr = SecretStr("demo-app-secret")
+    zalo_oa_secret: SecretStr = SecretStr("demo-oa-secret")
     zalo_consent_code: SecretStr = SecretStr("demo-consent-code")
     zalo_code_verifier: SecretStr = SecretStr("")
     zalo_signature_variants: tuple[str, ...] = ("app_id+body+oa_secret",)
-    zalo_oauth_url: str = "http://127.0.0.1:8109"
-    zalo_openapi_url: str = "http://127.0.0.1:8109"
-    zalo_business_url: str = "http://127.0.0.1:8109"
+    zalo_oauth_url: str = _FAKE_ZALO
+    zalo_openapi_url: str = _FAKE_ZALO
+    zalo_business_url: str = _FAKE_ZALO
     zalo_timeout_seconds: float = Field(default=5.0, gt=0)
     geocoder: Literal["gazetteer", "nominatim", "photon", "pelias"] = "gazetteer"
     geocoder_url: str | None = None
 
     @model_validator(mode="after")
-    def _no_demo_secrets_in_production(self) -> Self:
-        secrets = {self.zalo_app_secret.get_secret_value(), self.zalo_oa_secret.get_secret_value()}
-        if self.production and secrets & {_DEMO_APP_SECRET, _DEMO_OA_SECRET}:
-            raise ValueError("zalo_app_secret and zalo_oa_secret must be set in production")
+    def _nothing_of_the_fake_server_in_production(self) -> Self:
+        fields = type(self).model_fields
+        left = [name for name in _OF_THE_DEMO if getattr(self, name) == fields[name].default]
+        if self.production and left:
+            raise ValueError(f"must be set in production: {', '.join(left)}")
         return self

@@ -101,7 +101,6 @@ PUBLIC_PATHS = {
         "/dat-lich/gui",
         "/dat-lich/noi-den",
         "/dat-lich/xem-lai",
-        "/dat-lich/xong",
         "/tra-cuu",
         "/tra-cuu/dat-lai",
         "/tra-cuu/doi-gio",

@@ -64,7 +64,9 @@ def test_from_a_phone_call_to_the_result_at_home(stack: Stack, product: Product)
     workers = {WEDNESDAY: worker, THURSDAY: worker_of_thursday, DUE: worker_of_the_result}
     the_money_is_counted(product, workers)
     settle(product)
-    wrong = [f"{check.sentence}: {check.seen}" for check in invariants(product) if not check.holds]
+    # The clock jumped over days on which nobody works in this story: only visits that were made are judged.
+    checks = invariants(product, at(MONDAY, "06:00"))
+    wrong = [f"{check.sentence}: {check.seen}" for check in checks if not check.holds]
     assert wrong == []
 
 

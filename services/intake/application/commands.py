@@ -123,13 +123,13 @@ class NoteZaloContact(Command):
 
 
 class SettleNotice(Command):
-    """What became of a notice: sent, failed for good, or tried once more in vain.
+    """What became of a notice: sent, failed for good, tried in vain, or held back with its whole channel.
 
     `not_before` is the machine's time of the next try.
     """
 
     notice_id: str
-    outcome: Literal["sent", "failed", "tried"]
+    outcome: Literal["sent", "failed", "tried", "held"]
     channel: str = ""
     reason: str = ""
     not_before: Instant | None = None

@@ -39,7 +39,9 @@ from services.intake.application.handlers_visits import (
     on_visit_started,
 )
 from services.intake.application.handlers_zalo import note_zalo_contact, receive_zalo_message
+from services.intake.application.lookups import count_wrong_lookup
 from services.intake.application.notices import settle_notice
+from services.intake.application.promises import announce_lost_window
 from shared.contracts import postal, routing
 from shared.contracts.envelope import Event
 from shared.messaging.commands import Command, CommandHandler
@@ -55,6 +57,8 @@ COMMANDS: Mapping[type[Command], CommandHandler] = {
     c.ReceiveZaloMessage: receive_zalo_message,
     c.NoteZaloContact: note_zalo_contact,
     c.SettleNotice: settle_notice,
+    c.AnnounceLostWindow: announce_lost_window,
+    c.CountWrongLookup: count_wrong_lookup,
 }
 
 EVENTS: Mapping[type[Event], Callable[[Any, Any, Any], None]] = {

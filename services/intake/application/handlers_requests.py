@@ -34,9 +34,8 @@ from services.intake.application.commands import (
 from services.intake.application.notices import note_progress, speaker_for, tell
 from services.intake.application.ports import Ports
 from services.intake.application.records import AppointmentRow, ConsentRow, RequestRow
-from services.intake.domain import appointments
 from services.intake.domain.appointments import AppointmentStatus, AppointmentStep, VisitPurpose
-from services.intake.domain.catalogue import Procedure
+from services.intake.domain.catalogue import subject_of
 from services.intake.domain.requests import RequestStatus, RequestStep
 from shared.contracts.intake import RequestCancelled, RequestReceived
 from shared.errors import NotFound, RuleBroken
@@ -97,6 +96,7 @@ def book_again(command: BookAgain, uow: UnitOfWork, ports: Ports) -> Answer:
         raise RuleBroken("Yêu cầu này không cần đặt lại lịch.", code="appointment.not_needed")
     if VisitPurpose(last.purpose).first:
         move(request, RequestStep.RETRY, uow)
+    request.withdrawn_at = None
     window = agree_window(command.window, uow.now, ports)
     appointment = book(
         uow,
@@ -122,7 +122,6 @@ def reschedule(command: Reschedule, uow: UnitOfWork, ports: Ports) -> Answer:
     appointment = the_appointment(uow.session, command.appointment_id)
     if appointment.request_id != request.request_id:
         raise NotFound("Không có lịch hẹn này.", code="appointment.missing")
-    appointments.after(AppointmentStatus(appointment.status), AppointmentStep.RESCHEDULE)
     if VisitPurpose(appointment.purpose).first:
         move(request, RequestStep.RESCHEDULE, uow)
     window = agree_window(command.window, uow.now, ports)
@@ -149,11 +148,6 @@ def cancel_request(command: CancelRequest, uow: UnitOfWork, ports: Ports) -> Ans
     tell(uow, request, speaker_for(request, ports).cancelled())
     note_progress(uow, request, "Yêu cầu đã được huỷ")
     return {"request_id": request.request_id, "code": request.code, "status": request.status}
-
-
-def subject_of(procedure: Procedure) -> str:
-    """How messages may name a procedure: neutrally where the matter is private."""
-    return procedure.neutral_title if procedure.sensitivity else procedure.title_vi
 
 
 def _confirm(uow: UnitOfWork, ports: Ports, request: RequestRow, agreement: Agreement) -> Answer:

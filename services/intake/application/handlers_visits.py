@@ -194,7 +194,9 @@ def on_visit_completed(event: VisitCompleted, uow: UnitOfWork, ports: Ports) -> 
             note_progress(uow, request, "Nhân viên đã hướng dẫn tại nhà")
             close(uow, request, "guided")
         case "delivered":
-            what = "trả lại hồ sơ" if goes_home_refused(appointment.dossier_id, uow.session) else "giao kết quả"
+            what = (
+                "trả lại hồ sơ" if goes_home_refused(appointment.dossier_id, uow.session) else "giao kết quả"
+            )
             note_progress(uow, request, f"Nhân viên đã {what} tại nhà")
 
 
@@ -238,7 +240,7 @@ def _try_again(
         request,
         purpose,
         window,
-        attempt=appointment.attempt + (event.cause == "citizen"),
+        attempt=appointment.attempt + 1 if event.cause == "citizen" else appointment.attempt,
         dossier_id=appointment.dossier_id,
         office_id=appointment.office_id,
         note=_note_of_retry(appointment.note, event, why),

@@ -1,25 +1,29 @@
-"""A thread that sends queued notices through the port, in order for each request, a bounded number of times.
+"""Sends queued notices through the port, in order for each request, as long as they are of use.
 
 The outcome is recorded by a command in a transaction of its own, never around the network call. A
 notice that was sent while the process died is handed to the channel again, which knows it and does not
-repeat it. Waiting is counted on the machine's clock, because a demonstration may move business time.
+repeat it. When a notice is due again stands in its row, by the machine's clock, because a demonstration
+may move business time; until when it is of use is business time. What could not be sent by then fails,
+and an operator calls.
 """
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import col, select
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, exists, or_, select
 
 from services.intake.application.booking import the_request
 from services.intake.application.commands import SettleNotice
 from services.intake.application.notice_port import (
     Channel,
+    ChannelStopped,
     Notice,
     NoticeChannel,
     NoticeDelayed,
@@ -28,98 +32,103 @@ from services.intake.application.notice_port import (
 )
 from services.intake.application.notices import QUEUED, as_notice, recipient_of
 from services.intake.application.records import NoticeRow
+from shared.clock import Clock, system_clock
 from shared.contracts.envelope import ActorRef
 from shared.messaging.commands import CommandBus
 from shared.messaging.unit_of_work import Transactions
-from shared.persistence.locks import sole_holder
 
 log = structlog.get_logger(__name__)
 
-BATCH = 50
+PAGE = 50
 POLL_SECONDS = 0.3
-FIRST_PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 60.0
+POLL_WHILE_STOPPED_SECONDS = 3.0
+FIRST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(minutes=5)
+CHANNEL_PAUSE = timedelta(seconds=30)
+"""So long nothing is tried on a channel whose account is wrongly set up."""
 CALL_LIST = "call_list"
 """The channel of a notice that an operator has to tell by phone."""
+CRASHED = "notice.crashed"
+"""The reason of a notice that could not even be read."""
 
 
 @dataclass
 class NoticeSender:
-    """Sends one service's notices. Of several, the lock lets only one work.
+    """Sends one service's notices; one process at a time may do so.
 
-    `channel` reaches citizens by machine; `call_list` keeps what only a person can tell. After
-    `most_attempts` vain tries a notice fails for good and an operator has to call.
+    `channel` reaches citizens by machine; `call_list` keeps what only a person can tell. `machine_clock`
+    counts the pauses.
     """
 
     transactions: Transactions
     bus: CommandBus
     channel: NoticeChannel
     call_list: NoticeChannel
-    most_attempts: int = 8
-    monotonic: Callable[[], float] = time.monotonic
-    _not_before: dict[str, float] = field(default_factory=dict)
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
+    machine_clock: Clock = system_clock
+    _channel_rests_until: datetime | None = field(default=None, init=False)
 
-    def start(self) -> None:
-        """Begins to send in the background."""
-        self._thread = threading.Thread(target=self._run, name="notices", daemon=True)
-        self._thread.start()
+    def work(self, stopping: threading.Event) -> float:
+        """One round for a `SoleWorker`."""
+        if self.send_due(stopping):
+            return 0.0
+        return POLL_WHILE_STOPPED_SECONDS if self._channel_rests() else POLL_SECONDS
 
-    def stop(self, timeout: float = 6.0) -> None:
-        """Ends after the notice at hand."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout)
+    def send_due(self, stopping: threading.Event | None = None) -> int:
+        """Tries the first waiting notice of every request that is due; answers how many were settled.
 
-    @property
-    def alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread is not None and self._thread.is_alive()
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                with sole_holder(self.transactions.engine, "notices") as held:
-                    while held and not self._stop.is_set():
-                        if not self.send_due():
-                            self._stop.wait(POLL_SECONDS)
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("notices.interrupted", error=type(error).__name__)
-            self._stop.wait(1.0)
-
-    def send_due(self) -> int:
-        """Tries every notice that is due once, oldest first; answers how many were settled.
-
-        While an earlier notice of a request waits, its later ones wait too: news must not arrive
-        before what it follows.
+        While an earlier notice of a request waits, its later ones wait too: news must not arrive before
+        what it follows. Requests never wait for each other.
         """
-        with self.transactions.reading() as session:
-            queue = select(NoticeRow).where(NoticeRow.state == QUEUED)
-            rows = session.exec(queue.order_by(col(NoticeRow.notice_id)).limit(BATCH)).all()
-            due = [
-                (row, as_notice(row, recipient_of(the_request(session, row.request_id), session)))
-                for row in rows
-            ]
         settled = 0
-        waiting: set[str] = set()
-        for row, notice in due:
-            if self._stop.is_set():
+        for row in self._due():
+            if stopping is not None and stopping.is_set():
                 break
-            if row.request_id in waiting:
-                continue
-            if self._not_before.get(row.notice_id, 0.0) > self.monotonic():
-                waiting.add(row.request_id)
-                continue
-            if self._try(row, notice):
-                settled += 1
-            else:
-                waiting.add(row.request_id)
+            settled += self._handle(row)
         return settled
 
-    def _try(self, row: NoticeRow, notice: Notice) -> bool:
-        """One attempt; True when the notice is settled."""
+    def _due(self) -> Iterator[NoticeRow]:
+        last = ""
+        while True:
+            with self.transactions.reading() as session:
+                page = self._page(session, last)
+            if not page:
+                return
+            yield from page
+            last = page[-1].notice_id
+
+    def _page(self, session: Session, after: str) -> list[NoticeRow]:
+        """The next notices that head the queue of their request and are due, oldest first."""
+        earlier = aliased(NoticeRow)
+        same_request = col(earlier.request_id) == col(NoticeRow.request_id)
+        behind = exists().where(
+            same_request, col(earlier.state) == QUEUED, col(earlier.notice_id) < col(NoticeRow.notice_id)
+        )
+        may_be_tried = or_(
+            col(NoticeRow.not_before).is_(None),
+            col(NoticeRow.not_before) <= self.machine_clock(),
+            col(NoticeRow.useful_until) <= self.transactions.clock(),
+        )
+        due = select(NoticeRow).where(
+            NoticeRow.state == QUEUED, col(NoticeRow.notice_id) > after, may_be_tried, ~behind
+        )
+        return list(session.exec(due.order_by(col(NoticeRow.notice_id)).limit(PAGE)))
+
+    def _handle(self, row: NoticeRow) -> bool:
+        """One try; True when the notice is settled. A row that cannot be read fails and blocks nobody."""
+        try:
+            with self.transactions.reading() as session:
+                notice = as_notice(row, recipient_of(the_request(session, row.request_id), session))
+        except SQLAlchemyError:
+            raise  # the database is away, the row is not at fault
+        except Exception as error:  # noqa: BLE001 - one bad row must not stop the others
+            log.warning("notice.unreadable", notice_id=row.notice_id, error=type(error).__name__)
+            return self._fail(row, CRASHED)
         by_machine = _reachable(notice)
+        if by_machine and self._channel_rests():
+            return self._no_longer_useful(row) and self._fail(row, ChannelStopped.code)
+        return self._try(row, notice, by_machine=by_machine)
+
+    def _try(self, row: NoticeRow, notice: Notice, *, by_machine: bool) -> bool:
         channel = self.channel if by_machine else self.call_list
         try:
             receipt = channel.send(notice)
@@ -132,22 +141,46 @@ class NoticeSender:
         return self._settle(SettleNotice(notice_id=row.notice_id, outcome="sent", channel=way))
 
     def _after_failure(self, row: NoticeRow, problem: NoticeProblem) -> bool:
-        reason = problem.problem_code
-        if not problem.retryable or row.attempts + 1 >= self.most_attempts:
-            log.warning("notice.failed", notice_id=row.notice_id, reason=reason)
-            return self._settle(SettleNotice(notice_id=row.notice_id, outcome="failed", reason=reason))
-        pause = min(FIRST_PAUSE_SECONDS * 2**row.attempts, LONGEST_PAUSE_SECONDS)
-        if isinstance(problem, NoticeDelayed):
-            pause = max(pause, min(problem.retry_after.total_seconds(), LONGEST_PAUSE_SECONDS))
-        self._not_before[row.notice_id] = self.monotonic() + pause
-        self._settle(SettleNotice(notice_id=row.notice_id, outcome="tried", reason=reason))
+        if isinstance(problem, ChannelStopped):
+            self._channel_rests_until = self.machine_clock() + CHANNEL_PAUSE
+            log.error("notices.channel_stopped", notice_id=row.notice_id)
+        if not problem.retryable or self._no_longer_useful(row):
+            return self._fail(row, problem.problem_code)
+        self._try_later(row, problem)
         return False
+
+    def _try_later(self, row: NoticeRow, problem: NoticeProblem) -> None:
+        """Waits longer each time, and never shorter than the provider asks for.
+
+        A stopped channel is no fault of the notice: it waits one round longer than the channel, so that
+        another one tries the channel next, in case only this one's template is set up wrongly.
+        """
+        stopped = isinstance(problem, ChannelStopped)
+        pause = 2 * CHANNEL_PAUSE if stopped else min(FIRST_PAUSE * 2 ** min(row.attempts, 10), LONGEST_PAUSE)
+        if isinstance(problem, NoticeDelayed):
+            pause = max(pause, problem.retry_after)
+        command = SettleNotice(
+            notice_id=row.notice_id,
+            outcome="held" if stopped else "tried",
+            reason=problem.problem_code,
+            not_before=self.machine_clock() + pause,
+        )
+        self._settle(command)
+
+    def _fail(self, row: NoticeRow, reason: str) -> bool:
+        log.warning("notice.failed", notice_id=row.notice_id, reason=reason)
+        return self._settle(SettleNotice(notice_id=row.notice_id, outcome="failed", reason=reason))
 
     def _settle(self, command: SettleNotice) -> bool:
         self.bus.execute(command, ActorRef.system("intake"))
-        if command.outcome != "tried":
-            self._not_before.pop(command.notice_id, None)
         return True
+
+    def _no_longer_useful(self, row: NoticeRow) -> bool:
+        return row.useful_until is not None and row.useful_until <= self.transactions.clock()
+
+    def _channel_rests(self) -> bool:
+        until = self._channel_rests_until
+        return until is not None and self.machine_clock() < until
 
 
 def _reachable(notice: Notice) -> bool:

@@ -62,9 +62,7 @@ def tell(
             text=telling.text,
             facts=dict(telling.facts),
             state=QUEUED,
-            useful_until=useful_until(
-                telling.about, uow.now, promised(appointment) if appointment else None
-            ),
+            useful_until=useful_until(telling.about, uow.now, promised(appointment) if appointment else None),
             created_at=uow.now,
         )
     )
@@ -112,7 +110,7 @@ def settle_notice(command: SettleNotice, uow: UnitOfWork, _ports: Ports) -> dict
         raise NotFound("Không có thông báo này.", code="notice.missing")
     if row.state != QUEUED:
         return {"notice_id": row.notice_id, "state": row.state}
-    row.attempts += 1
+    row.attempts += command.outcome != "held"
     row.reason, row.not_before = command.reason, command.not_before
     if command.outcome == "sent":
         row.state, row.channel, row.settled_at = SENT, command.channel, uow.now

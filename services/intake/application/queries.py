@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlmodel import Session, col, func, or_, select
 
-from services.intake.application.booking import appointments_of, the_request
+from services.intake.application.booking import appointments_of, errand, the_request
 from services.intake.application.handlers_dossiers import holder_words
 from services.intake.application.ports import Ports
 from services.intake.application.records import (
@@ -22,8 +22,15 @@ from services.intake.application.records import (
     WorkerCopy,
     ZaloMessageRow,
 )
-from services.intake.domain.appointments import AppointmentStatus, AppointmentStep, VisitPurpose, allows
-from services.intake.domain.catalogue import Procedure, fare_on, fee_for, find_procedures, home_service
+from services.intake.domain.appointments import AppointmentStatus, AppointmentStep, allows
+from services.intake.domain.catalogue import (
+    Procedure,
+    fare_on,
+    fee_for,
+    find_procedures,
+    home_service,
+    subject_of,
+)
 from services.intake.domain.requests import RequestStatus, RequestStep
 from services.intake.domain.requests import allows as request_allows
 from services.intake.domain.windows import Window
@@ -82,6 +89,11 @@ def title_of(procedure_code: str, ports: Ports) -> str:
     return next((row.title_vi for row in ports.procedures if row.code == procedure_code), "")
 
 
+def public_title_of(procedure_code: str, ports: Ports) -> str:
+    """The same as anybody who looks over a shoulder may read it: neutral where the matter is private."""
+    return next((subject_of(row) for row in ports.procedures if row.code == procedure_code), "")
+
+
 def unit_name(unit_id: str, ports: Ports) -> str:
     """The full name of a unit, empty when none is known."""
     try:
@@ -97,7 +109,7 @@ def appointment_json(row: AppointmentRow, session: Session) -> dict[str, Any]:
     return {
         "appointment_id": row.appointment_id,
         "purpose": row.purpose,
-        "purpose_text": VisitPurpose(row.purpose).label,
+        "purpose_text": errand(row, session),
         "attempt": row.attempt,
         "status": row.status,
         "status_text": AppointmentStatus(row.status).label,
@@ -134,7 +146,7 @@ def status_json(request: RequestRow, session: Session, ports: Ports) -> dict[str
         "code": request.code,
         "status": status.value,
         "status_text": status.label,
-        "procedure": title_of(request.procedure_code, ports),
+        "procedure": public_title_of(request.procedure_code, ports),
         "appointments": [appointment_json(row, session) for row in rows],
         "dossier_code": dossier.dossier_code if dossier else "",
         "dossier_state": dossier.state if dossier else "",
@@ -188,6 +200,7 @@ def request_json(request_id: str, session: Session, ports: Ports) -> dict[str, A
     ).all()
     return {
         **status_json(request, session, ports),
+        "procedure": title_of(request.procedure_code, ports),
         "channel": request.channel,
         "procedure_code": request.procedure_code,
         "applicant_name": request.applicant_name,
@@ -337,6 +350,7 @@ def overview_json(session: Session) -> dict[str, Any]:
                 "outcome": row.outcome,
                 "office_id": row.office_id,
                 "window": {"start": row.window_start.isoformat(), "end": row.window_end.isoformat()},
+                "former_windows": row.former_windows,
                 "worker_id": row.worker_id,
                 "arrived_at": _iso(row.arrived_at),
                 "notices": kinds.get(row.appointment_id, []),

@@ -251,6 +251,11 @@ def fare_on(day: date, kind: str, fares: Iterable[Fare], exemption: str | None =
     raise NotFound("Chưa công bố mức cước cho ngày này.", code="fare.missing")
 
 
+def subject_of(procedure: Procedure) -> str:
+    """How messages and the status page may name a procedure: neutrally where the matter is private."""
+    return procedure.neutral_title if procedure.sensitivity else procedure.title_vi
+
+
 def procedure_on(day: date, code: str, procedures: Iterable[Procedure]) -> Procedure:
     """The newest version of `code` in force on `day`. Raises NotFound when there is none."""
     versions = [row for row in procedures if row.code == code and row.in_force(day)]

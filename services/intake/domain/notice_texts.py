@@ -130,7 +130,10 @@ class Speaker:
         return self._tell(About.QUESTION, text)
 
     def confirmed(self, errand: str, promise: Window, subject: str) -> Telling:
-        """A visit was agreed; `errand` is what the worker comes for, `subject` is the procedure, neutrally named where it is sensitive."""
+        """A visit was agreed. `errand` is what the worker comes for, here and below in plain words.
+
+        `subject` is the procedure, neutrally named where it is sensitive.
+        """
         text = (
             f"Yêu cầu {self.code} đã được xác nhận ({subject}). Nhân viên bưu chính đến {errand}:"
             f" {promise.text}.{self._change}"
@@ -268,7 +271,9 @@ class Speaker:
 
     def papers_returned(self) -> Telling:
         """A refused dossier is home again."""
-        text = f"Giấy tờ của yêu cầu {self.code} đã được trả lại Ông/Bà. Cần giúp thêm, xin gọi {self.hotline}."
+        text = (
+            f"Giấy tờ của yêu cầu {self.code} đã được trả lại Ông/Bà. Cần giúp thêm, xin gọi {self.hotline}."
+        )
         return self._tell(About.PAPERS_RETURNED, text)
 
 

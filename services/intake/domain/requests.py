@@ -49,7 +49,7 @@ class RequestStatus(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more is planned. Only a worker who was on the way already can reopen a withdrawal."""
+        """Whether nothing more is planned; only a worker already on the way can reopen a withdrawal."""
         return self in (RequestStatus.CLOSED, RequestStatus.CANCELLED)
 
 

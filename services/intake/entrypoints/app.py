@@ -1,15 +1,17 @@
-"""The HTTP side of intake: pages, API and webhook, with the notice sender beside them."""
+"""The HTTP side of intake: pages, API and webhook, with what is done unasked beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
 
 from services.intake.application.notice_sender import NoticeSender
+from services.intake.application.promises import PromiseKeeper
 from services.intake.application.reference import publish_reference
+from services.intake.application.sole_worker import SoleWorker
 from services.intake.bootstrap import zalo_webhook
 from services.intake.entrypoints.api import LABELS, api_router
 from services.intake.entrypoints.web import web_routers
@@ -25,25 +27,18 @@ WEB = Path(__file__).resolve().parents[1] / "web"
 
 
 def build_app(service: Service[Settings]) -> FastAPI:
-    """Pages, API and webhook; while they serve, reference data is published and notices are sent."""
+    """Pages, API and webhook; while they serve, notices are sent and lost promises announced."""
     signer = SessionSigner(load_private_key(signing_key(service.settings.session_private_key)))
     ports = service.bus.ports
-    sender = NoticeSender(
-        service.transactions, service.bus, ports.zalo, ports.call_list, service.settings.notice_attempts
-    )
+    transactions, bus = service.transactions, service.bus
+    sender = NoticeSender(transactions, bus, ports.zalo, ports.call_list)
+    notices = SoleWorker(service.engine, "notices", sender.work)
+    promises = SoleWorker(service.engine, "promises", PromiseKeeper(transactions, bus).work)
 
     @contextmanager
-    def notices() -> Iterator[None]:
-        publish_reference(service.transactions, ports)
-        sender.start()
-        try:
-            yield
-        finally:
-            sender.stop()
-
-    def check_notices() -> None:
-        if not sender.alive:
-            raise Unavailable("Bộ gửi thông báo đã dừng.")
+    def reference() -> Iterator[None]:
+        publish_reference(transactions, ports)
+        yield
 
     return service_app(
         service,
@@ -55,9 +50,20 @@ def build_app(service: Service[Settings]) -> FastAPI:
         ],
         web=WEB,
         labels=LABELS,
-        beside=[notices],
-        ready_checks={"notices": check_notices},
+        beside=[reference, notices.running, promises.running],
+        ready_checks={
+            "notices": _alive(notices, "Bộ gửi thông báo đã dừng."),
+            "promises": _alive(promises, "Bộ canh giờ hẹn đã dừng."),
+        },
     )
+
+
+def _alive(worker: SoleWorker, otherwise: str) -> Callable[[], None]:
+    def check() -> None:
+        if not worker.alive:
+            raise Unavailable(otherwise)
+
+    return check
 
 
 def signing_key(path: Path) -> Path:

@@ -18,7 +18,7 @@ from services.intake.application.commands import SubmitRequest
 from services.intake.application.ports import Ports
 from services.intake.domain.addresses import resolve
 from services.intake.domain.gazetteer import Unit
-from services.intake.entrypoints.api import CITIZEN
+from services.intake.entrypoints.api import web_citizen
 from services.intake.entrypoints.page_forms import (
     ConfirmForm,
     WhenForm,
@@ -33,7 +33,6 @@ from services.intake.entrypoints.page_forms import (
 from services.intake.settings import Settings
 from shared.contracts.intake import Window
 from shared.errors import Invalid, Problem
-from shared.ids import read_code
 from shared.service import Service
 from shared.web.forms import FormState, IdempotencyKey, SubmittedForm
 from shared.web.limits import limit
@@ -67,7 +66,6 @@ class _Booking:
         router.add_api_route("/dat-lich/gio-hen", self.when, methods=["POST"], dependencies=public)
         router.add_api_route("/dat-lich/xem-lai", self.review, methods=["POST"], dependencies=public)
         router.add_api_route("/dat-lich/gui", self.send, methods=["POST"], dependencies=counted)
-        router.add_api_route("/dat-lich/xong", self.done, methods=["GET"], dependencies=public)
         return router
 
     def what(
@@ -130,24 +128,20 @@ class _Booking:
         return self._review_page(request, state, unit)
 
     def send(self, request: Request, form: SubmittedForm, key: IdempotencyKey) -> Response:
-        """Step 4 sent: the request is made, once."""
+        """Step 4 sent: the request is made, once, and its code shown.
+
+        The code stands on the answer itself and in no address: addresses are kept in histories and logs.
+        Sent again, the same form gets the same answer.
+        """
         state = read(form, ConfirmForm)
         if state.model is None:
             return self._where_page(request, state, status=422)
         try:
-            answer = self._service.bus.execute(
-                SubmitRequest(channel="web", **request_fields(state.model)), CITIZEN, key
-            )
+            command = SubmitRequest(channel="web", **request_fields(state.model))
+            answer = self._service.bus.execute(command, web_citizen(state.model.phone, key), key)
         except Problem as problem:
             return self._refused(request, state, problem)
-        return redirect(request, f"/dat-lich/xong?ma={answer['code']}")
-
-    def done(self, request: Request, ma: Annotated[str, Query(max_length=20)] = "") -> Response:
-        """The code to keep; nothing else can be seen by a code alone."""
-        code = read_code(ma)
-        if code is None:
-            return redirect(request, "/dat-lich")
-        return render(request, "intake/booking_done.html", code=code, hotline=self._ports.hotline)
+        return render(request, "intake/booking_done.html", code=answer["code"], hotline=self._ports.hotline)
 
     def _refused(self, request: Request, state: FormState[Any], problem: Problem) -> Response:
         """Back to the step that can mend it."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from services.intake.application import queries
@@ -59,6 +59,7 @@ class _Operator:
     def router(self) -> APIRouter:
         router = APIRouter(include_in_schema=False, prefix="/tong-dai", dependencies=[allow(Role.OPERATOR)])
         router.add_api_route("", self.inbox, methods=["GET"])
+        router.add_api_route("", self.search, methods=["POST"])
         router.add_api_route("/moi", self.blank, methods=["GET"])
         router.add_api_route("/moi", self.submit, methods=["POST"])
         router.add_api_route("/{request_id}", self.one, methods=["GET"])
@@ -69,8 +70,15 @@ class _Operator:
         router.add_api_route("/{request_id}/huy", self.cancel, methods=["POST"])
         return router
 
-    def inbox(self, request: Request, q: Annotated[str, Query(max_length=60)] = "") -> Response:
-        """Drafts that wait, citizens to call, and the requests of late, or what was searched for."""
+    def inbox(self, request: Request) -> Response:
+        """Drafts that wait, citizens to call, and the requests of late."""
+        return self._inbox(request, "")
+
+    def search(self, request: Request, form: SubmittedForm) -> Response:
+        """Requests by code or phone; sent as a form, because addresses are kept in histories and logs."""
+        return self._inbox(request, form.get("q").strip()[:60])
+
+    def _inbox(self, request: Request, q: str) -> Response:
         with self._service.transactions.reading() as session:
             drafts = [] if q else queries.requests_json(session, self._ports, _DRAFTS)
             calls = [] if q else queries.to_call(session)

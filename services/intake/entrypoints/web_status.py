@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from services.intake.application import queries
@@ -49,12 +49,14 @@ class _Status:
         router.add_api_route("/tra-cuu/huy", self.cancel, methods=["POST"], dependencies=guarded)
         return router
 
-    def door(self, request: Request, ma: Annotated[str, Query(max_length=20)] = "") -> Response:
+    def door(self, request: Request) -> Response:
         """The form."""
-        return self._door(request, FormState.blank(code=ma))
+        return self._door(request, FormState.blank())
 
     def show(self, request: Request, form: SubmittedForm) -> Response:
-        """The request, or the same refusal for either mistake."""
+        """The request, or the same refusal for either mistake; without digits, the form with the code."""
+        if "last4" not in form.values:
+            return self._door(request, FormState.blank(code=form.get("code")[:20]))
         found = self._open(request, form)
         return self._page(request, form, found) if isinstance(found, RequestRow) else found
 

@@ -73,7 +73,7 @@ def book(uow: UnitOfWork, row: CashbookRow, entries: list[Entry], receipt_no: st
     uow.session.flush()
 
 
-def must_take_money(uow: UnitOfWork, row: VisitRow) -> None:
+def must_be_open(uow: UnitOfWork, row: VisitRow) -> None:
     """Raises RuleBroken when today's cashbook of the worker is closed: better before setting off."""
     existing = uow.session.get(CashbookRow, cashbook_id(row.worker_id or "", local_date(uow.now)))
     if existing is not None and existing.closed_at is not None:

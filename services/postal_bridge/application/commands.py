@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from services.postal_bridge.domain.custody import HolderKind
+from services.postal_bridge.domain.money import EntryKind, Ledger
 from services.postal_bridge.domain.steps import Step
 from services.postal_bridge.domain.visit import FailureReason
 from shared.contracts.envelope import Instant
@@ -113,6 +114,17 @@ class DepositCash(Command):
     fee: int = Field(ge=0, le=2_000_000_000)
     fare: int = Field(ge=0, le=2_000_000_000)
     explanation: str = Field(default="", max_length=500)
+
+
+class BookDifference(Command):
+    """Book and hand disagree about one ledger, VND; the reason is written down."""
+
+    worker_id: str
+    day: date
+    ledger: Ledger
+    kind: Literal[EntryKind.SHORTAGE, EntryKind.OVERAGE]
+    amount: int = Field(gt=0, le=2_000_000_000)
+    explanation: str = Field(max_length=500)
 
 
 class CloseCashDay(Command):

@@ -88,8 +88,8 @@ def open_dossier_at_door(uow: UnitOfWork, visit_row: VisitRow, visit: Visit) -> 
 
 
 def goes_home(parcel: ParcelRow, dossier: DossierRow) -> bool:
-    """Whether a parcel is on its way to the citizen: a result, or a refused dossier with all it has."""
-    return parcel.kind == "result" or dossier.state == DossierState.REFUSED
+    """Whether a parcel is the one brought home: the result, or the refused dossier with all it has."""
+    return parcel.kind == DossierState(dossier.state).going_home
 
 
 def receive_supplement(uow: UnitOfWork, parcel: ParcelRow) -> None:

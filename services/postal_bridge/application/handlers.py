@@ -28,7 +28,7 @@ from services.postal_bridge.application.handlers_dossiers import (
     refuse_dossier,
     request_supplement,
 )
-from services.postal_bridge.application.handlers_money import close_cash_day, deposit_cash
+from services.postal_bridge.application.handlers_money import book_difference, close_cash_day, deposit_cash
 from services.postal_bridge.application.handlers_visits import fail_visit, take_step
 from shared.contracts import intake, routing
 from shared.contracts.envelope import Event
@@ -46,6 +46,7 @@ COMMANDS: Mapping[type[Command], CommandHandler] = {
     commands.RefuseDossier: refuse_dossier,
     commands.MarkResultReady: mark_result_ready,
     commands.DepositCash: deposit_cash,
+    commands.BookDifference: book_difference,
     commands.CloseCashDay: close_cash_day,
 }
 

@@ -8,6 +8,7 @@ from services.postal_bridge.application.ports import Ports
 from services.postal_bridge.application.records import (
     CalendarCopy,
     OfficeCopy,
+    PlanCopy,
     ProcedureCopy,
     RouteRow,
     UnitCopy,
@@ -71,7 +72,14 @@ def keep_worker(event: routing.WorkerPublished, uow: UnitOfWork, _ports: Ports) 
 
 
 def keep_routes(event: routing.PlanPublished, uow: UnitOfWork, _ports: Ports) -> None:
-    """Takes over the order of driving of a post office's day; the newest plan replaces all of it."""
+    """Takes over the order of driving of a post office's day; the newest plan replaces all of it.
+
+    Each plan has a stream of its own, so an older one may come after a newer one: it is passed over.
+    """
+    known = uow.session.get(PlanCopy, (event.office_id, event.day))
+    if known is not None and event.revision < known.revision:
+        return
+    uow.session.merge(PlanCopy(office_id=event.office_id, day=event.day, revision=event.revision))
     uow.session.exec(
         delete(RouteRow).where(col(RouteRow.office_id) == event.office_id, col(RouteRow.day) == event.day)
     )

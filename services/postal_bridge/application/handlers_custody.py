@@ -21,7 +21,8 @@ from services.postal_bridge.application.parcels import (
     publish_handover,
 )
 from services.postal_bridge.application.ports import Ports
-from services.postal_bridge.application.records import OfficeCopy, ParcelRow, WorkerCopy
+from services.postal_bridge.application.records import DossierRow, OfficeCopy, ParcelRow, WorkerCopy
+from services.postal_bridge.application.visits import delivering
 from services.postal_bridge.domain.custody import Chain, Holder, HolderKind, read_seal
 from shared.errors import Invalid, RuleBroken
 from shared.messaging.unit_of_work import UnitOfWork
@@ -86,10 +87,29 @@ def _check_way(row: ParcelRow, receiver: Holder, uow: UnitOfWork) -> None:
         if not goes_home(row, dossier):
             raise RuleBroken("Chỉ kết quả hoặc hồ sơ trả lại mới giao cho nhân viên.", code="custody.no_way")
     if receiver.kind is HolderKind.POST_OFFICE:
-        if session.get(OfficeCopy, receiver.id) is None:
-            raise Invalid("Không có bưu cục này.", code="custody.unknown_office")
-        if giver.kind is HolderKind.WORKER and uow.person.office != receiver.id:
-            raise RuleBroken("Nhân viên chỉ giao cho bưu cục của mình.", code="custody.other_office")
+        _check_way_to_office(row, giver, receiver, dossier, uow)
+
+
+def _check_way_to_office(
+    row: ParcelRow, giver: Holder, receiver: Holder, dossier: DossierRow, uow: UnitOfWork
+) -> None:
+    """From a desk only what goes home; from a worker to the own office, and nothing being delivered."""
+    if uow.session.get(OfficeCopy, receiver.id) is None:
+        raise Invalid("Không có bưu cục này.", code="custody.unknown_office")
+    if giver.kind is HolderKind.DESK and not goes_home(row, dossier):
+        raise RuleBroken(
+            "Chỉ kết quả hoặc hồ sơ bị từ chối mới trao lại cho bưu điện.", code="custody.stays_at_desk"
+        )
+    if giver.kind is not HolderKind.WORKER:
+        return
+    if uow.person.office != receiver.id:
+        raise RuleBroken("Nhân viên chỉ giao cho bưu cục của mình.", code="custody.other_office")
+    if delivering(uow.session, row) is not None:
+        raise RuleBroken(
+            "Túi này đang được mang đến nhà dân, không giao cho bưu cục giữa chừng.",
+            code="custody.being_delivered",
+            hints=("Làm xong lượt đến nhà, hoặc báo không phục vụ được, rồi mới giao lại.",),
+        )
 
 
 def _compare(command: AcceptParcel, row: ParcelRow) -> None:
@@ -111,5 +131,6 @@ def _follow_up(row: ParcelRow, giver: Holder, receiver: Holder, uow: UnitOfWork)
     """What an acceptance means for the dossier."""
     if receiver.kind is HolderKind.DESK and row.kind == "supplement":
         receive_supplement(uow, row)
-    if receiver.kind is HolderKind.POST_OFFICE and giver.kind is HolderKind.DESK:
+    from_desk = receiver.kind is HolderKind.POST_OFFICE and giver.kind is HolderKind.DESK
+    if from_desk and goes_home(row, dossier_row(uow.session, row.dossier_id)):
         collect_result(uow, row, receiver.id)

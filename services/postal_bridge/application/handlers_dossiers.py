@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlmodel import select
+from sqlmodel import col, select
 
 from services.postal_bridge.application.calendars import calendar_of
 from services.postal_bridge.application.commands import (
@@ -34,9 +34,16 @@ from services.postal_bridge.application.parcels import (
     seal_parcel,
 )
 from services.postal_bridge.application.ports import Ports
-from services.postal_bridge.application.records import DeskSequence, DossierRow, ParcelRow, UnitCopy
+from services.postal_bridge.application.records import (
+    DeskSequence,
+    DossierRow,
+    ParcelRow,
+    UnitCopy,
+    VisitRow,
+)
 from services.postal_bridge.domain.custody import Holder, HolderKind, read_seal
 from services.postal_bridge.domain.dossier import make_dossier_code, read_dossier_code
+from services.postal_bridge.domain.visit import Purpose, VisitState
 from shared.clock import local_date
 from shared.contracts import postal
 from shared.errors import Invalid, RuleBroken
@@ -99,13 +106,19 @@ def request_supplement(command: RequestSupplement, uow: UnitOfWork, _ports: Port
 
 
 def refuse_dossier(command: RefuseDossier, uow: UnitOfWork, ports: Ports) -> dict[str, Any]:
-    """Does not accept the dossier; its envelope is closed again under a new seal for the way back."""
+    """Does not accept the dossier; its envelope is closed again under a new seal for the way back.
+
+    What was handed in later goes into the same envelope, so that exactly one parcel goes home.
+    """
     row = _own_dossier(command.dossier_id, uow)
     refused = desk_dossier(row).refuse(command.reason)
     parcel = _at_this_desk(row, "dossier", uow)
     _no_supplement_under_way(row, uow)
     seal = claim_seal(uow, command.seal or ports.new_seal(), f"dossier:{row.dossier_id}")
-    keep(uow, parcel, chain_of(uow.session, parcel.parcel_id).reseal(seal, by_of(uow)))
+    added = _empty_supplements(row, seal, uow)
+    resealed = chain_of(uow.session, parcel.parcel_id).reseal(seal, by_of(uow), added=len(added))
+    parcel.papers = [*parcel.papers, *added]
+    keep(uow, parcel, resealed)
     publish_sealed(uow, parcel)
     keep_dossier(uow, row, refused, "refused", command.reason)
     uow.publish(
@@ -176,14 +189,31 @@ def _at_this_desk(row: DossierRow, kind: str, uow: UnitOfWork) -> ParcelRow:
     return parcel
 
 
+def _supplements(row: DossierRow, uow: UnitOfWork) -> list[ParcelRow]:
+    wanted = select(ParcelRow).where(ParcelRow.dossier_id == row.dossier_id, ParcelRow.kind == "supplement")
+    return list(uow.session.exec(wanted.order_by(col(ParcelRow.parcel_id))))
+
+
+def _empty_supplements(row: DossierRow, seal: str, uow: UnitOfWork) -> list[str]:
+    """Opens the supplements at the desk; their papers, answered by name, go into the envelope `seal`."""
+    moved: list[str] = []
+    for parcel in _supplements(row, uow):
+        chain = chain_of(uow.session, parcel.parcel_id)
+        moved += parcel.papers
+        parcel.papers = []
+        keep(uow, parcel, chain.open(by_of(uow), f"giấy tờ chuyển vào túi {seal}", emptied=True))
+    return moved
+
+
 def _no_supplement_under_way(row: DossierRow, uow: UnitOfWork) -> None:
-    """Papers that were asked for and are on the road must arrive before the dossier can go back."""
-    coming = select(ParcelRow).where(
-        ParcelRow.dossier_id == row.dossier_id,
-        ParcelRow.kind == "supplement",
-        ParcelRow.holder_kind != HolderKind.DESK.value,
+    """Papers on the road, or just being fetched, must arrive before the dossier can go back."""
+    fetching = select(VisitRow).where(
+        VisitRow.request_id == row.request_id,
+        VisitRow.purpose == Purpose.SUPPLEMENT.value,
+        col(VisitRow.state).in_([VisitState.EN_ROUTE.value, VisitState.AT_DOOR.value]),
     )
-    if uow.session.exec(coming).first() is not None:
+    on_the_road = any(holder_of(parcel).kind is not HolderKind.DESK for parcel in _supplements(row, uow))
+    if on_the_road or uow.session.exec(fetching).first() is not None:
         raise RuleBroken(
             "Giấy tờ bổ sung đang trên đường đến, nhận xong mới quyết định.", code="dossier.supplement_coming"
         )

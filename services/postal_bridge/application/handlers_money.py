@@ -1,4 +1,4 @@
-"""The cashier: counting what workers hand in, closing their day at zero."""
+"""The cashier: counting what workers hand in, explaining differences, closing their day."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import Any
 from sqlmodel import col, func, select
 
 from services.postal_bridge.application.cash import book, cash_day, cashbook_row
-from services.postal_bridge.application.commands import CloseCashDay, DepositCash
+from services.postal_bridge.application.commands import BookDifference, CloseCashDay, DepositCash
+from services.postal_bridge.application.names import NameBook
 from services.postal_bridge.application.ports import Ports
-from services.postal_bridge.application.records import CashbookRow, DepositRow, VisitRow
-from services.postal_bridge.domain.money import CashDay, Charge, deposition
+from services.postal_bridge.application.records import CashbookRow, DepositRow, DifferenceRow, VisitRow
+from services.postal_bridge.domain.money import CashDay, Charge, Ledger, deposition, difference
 from services.postal_bridge.domain.visit import VisitState
+from shared.clock import local_date
 from shared.contracts import postal
 from shared.errors import RuleBroken
 from shared.messaging.unit_of_work import UnitOfWork
+from shared.vietnamese.dates import format_date
 
 
 def deposit_cash(command: DepositCash, uow: UnitOfWork, _ports: Ports) -> dict[str, Any]:
@@ -50,8 +53,35 @@ def deposit_cash(command: DepositCash, uow: UnitOfWork, _ports: Ports) -> dict[s
     return cash_answer(row, after)
 
 
+def book_difference(command: BookDifference, uow: UnitOfWork, _ports: Ports) -> dict[str, Any]:
+    """Writes down that book and hand disagree, why, and between whom: never silently, never netted."""
+    row = cashbook_row(uow, command.worker_id, command.day)
+    uow.person.must_serve_office(row.office_id)
+    amount = Charge(**{command.ledger.value: command.amount})
+    after = cash_day(uow.session, row).explain(command.kind, amount, command.explanation)
+    uow.session.add(
+        DifferenceRow(
+            difference_id=uow.new_id(),
+            cashbook_id=row.cashbook_id,
+            ledger=command.ledger.value,
+            kind=command.kind.value,
+            amount=command.amount,
+            explanation=command.explanation,
+            worker_id=row.worker_id,
+            worker_name=NameBook(uow.session).worker(row.worker_id),
+            cashier_name=uow.person.name,
+            account=uow.actor.account,
+            at=uow.now,
+        )
+    )
+    book(uow, row, difference(row.worker_id, row.office_id, command.kind, amount))
+    return cash_answer(row, after)
+
+
 def close_cash_day(command: CloseCashDay, uow: UnitOfWork, _ports: Ports) -> dict[str, Any]:
-    """Closes a worker's day. Raises RuleBroken while money is in hand or a visit is under way."""
+    """Closes a worker's day. Raises RuleBroken before the day, with money in hand, or under a visit."""
+    if command.day > local_date(uow.now):
+        raise RuleBroken(f"Chưa đến ngày {format_date(command.day)}.", code="cash.day_ahead")
     row = cashbook_row(uow, command.worker_id, command.day)
     uow.person.must_serve_office(row.office_id)
     after = cash_day(uow.session, row).close()
@@ -71,6 +101,8 @@ def close_cash_day(command: CloseCashDay, uow: UnitOfWork, _ports: Ports) -> dic
             office_id=row.office_id,
             fee_total=after.deposited.fee,
             fare_total=after.deposited.fare,
+            fee_difference=after.difference(Ledger.FEE),
+            fare_difference=after.difference(Ledger.FARE),
         )
     )
     return cash_answer(row, after)
@@ -86,5 +118,6 @@ def cash_answer(row: CashbookRow, day: CashDay) -> dict[str, Any]:
         "day": row.day.isoformat(),
         "closed": day.closed,
         "receipts": row.receipts,
+        "difference": {ledger.value: day.difference(ledger) for ledger in Ledger},
         **{name: {"fee": sum_.fee, "fare": sum_.fare, "total": sum_.total} for name, sum_ in sums.items()},
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import func, select
 
-from services.postal_bridge.application.cash import collect, must_take_money
+from services.postal_bridge.application.cash import collect, must_be_open
 from services.postal_bridge.application.commands import FailVisit, OnDevice, TakeStep
 from services.postal_bridge.application.dossiers import deliver_dossier, open_dossier_at_door
 from services.postal_bridge.application.parcels import (
@@ -28,6 +28,7 @@ from services.postal_bridge.application.visits import (
     load_visit,
     parcel_going_home,
     read_step,
+    terms_of,
     visit_row,
     write_step,
 )
@@ -38,6 +39,7 @@ from shared.clock import local_date
 from shared.contracts import postal
 from shared.errors import Invalid, RuleBroken
 from shared.messaging.unit_of_work import UnitOfWork
+from shared.vietnamese.dates import format_date
 
 CLOCKS_MAY_DIFFER = timedelta(minutes=10)
 """A phone whose clock is further ahead than this is refused: times at the door are evidence."""
@@ -84,7 +86,7 @@ def take_step(command: TakeStep, uow: UnitOfWork, _ports: Ports) -> dict[str, An
 
 
 def fail_visit(command: FailVisit, uow: UnitOfWork, _ports: Ports) -> dict[str, Any]:
-    """Gives a visit up, with the reason and whose side it lies on."""
+    """Gives a visit up, with the reason and whose side it lies on. The worker's note stays here."""
     row = _own_visit(command.visit_id, uow)
     _device_time(command, uow)
     visit = load_visit(uow.session, row).fail(command.reason, command.call_attempts)
@@ -100,8 +102,8 @@ def fail_visit(command: FailVisit, uow: UnitOfWork, _ports: Ports) -> dict[str, 
             attempt=row.attempt,
             reason=command.reason.value,
             cause=command.reason.cause.value,
-            arrived_at=row.arrived_at or uow.now,
-            note=command.note,
+            arrived_at=row.arrived_at,
+            failed_at=uow.now,
         )
     )
     return answer_of(visit) | {"cause": command.reason.cause.value}
@@ -142,8 +144,11 @@ def _prepare(row: VisitRow, uow: UnitOfWork) -> None:
     """Freezes the terms, and refuses to set off without what the visit needs."""
     if load_visit(uow.session, row).next_step is not Step.START:
         return  # out of order: the visit itself says so
+    if row.day is not None and row.day != local_date(uow.now):
+        raise RuleBroken(f"Lượt này hẹn ngày {format_date(row.day)}.", code="visit.other_day")
     row.terms = freeze_terms(uow.session, row)
-    must_take_money(uow, row)
+    if terms_of(row).tariff.total:
+        must_be_open(uow, row)
     if row.purpose == Purpose.RETURN:
         _parcel_in_hand(row, uow)
     busy = select(func.count()).where(

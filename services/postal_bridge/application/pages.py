@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlmodel import Session, col, or_, select
 
 from services.postal_bridge.application.calendars import calendar_of
 from services.postal_bridge.application.cash import cash_day, cashbook_id
-from services.postal_bridge.application.dossiers import limit_of
+from services.postal_bridge.application.dossiers import goes_home, limit_of
 from services.postal_bridge.application.names import NameBook
 from services.postal_bridge.application.parcels import chain_of, fault_of, holder_of, offered_of
-from services.postal_bridge.application.queries import my_holder, parcels
+from services.postal_bridge.application.queries import differences_of, my_holder, parcels
 from services.postal_bridge.application.records import (
     CashbookRow,
     DossierActRow,
@@ -22,6 +23,7 @@ from services.postal_bridge.application.records import (
     ReceiptRow,
     VisitRow,
 )
+from services.postal_bridge.application.visits import delivering
 from services.postal_bridge.domain.custody import Act, Entry
 from services.postal_bridge.domain.dossier import DossierState, due_instant
 from services.postal_bridge.domain.money import CashDay
@@ -67,6 +69,8 @@ class ParcelLine:
     offered: bool
     old: bool
     refused: bool
+    goes_home: bool
+    being_delivered: bool
     suggested: str = ""
 
 
@@ -99,6 +103,7 @@ class WorkerCash:
     cash: CashDay
     closed_at: datetime | None
     receipts: list[ReceiptRow]
+    differences: list[dict[str, Any]]
 
 
 def handover_board(session: Session, actor: Actor, now: datetime) -> HandoverBoard:
@@ -111,6 +116,12 @@ def handover_board(session: Session, actor: Actor, now: datetime) -> HandoverBoa
         incoming=[line for row, line in lines if offered_of(row) == me],
         outgoing=[line for row, line in lines if holder_of(row) == me and row.offered_kind],
     )
+
+
+def offered_by_seal(session: Session, actor: Actor) -> dict[str, str]:
+    """The parcels on offer to the actor: their ids by the seal that is scanned on them."""
+    me = my_holder(actor)
+    return {row.seal: row.parcel_id for row in parcels(session, actor) if offered_of(row) == me}
 
 
 def parcel_lines(session: Session, rows: Iterable[ParcelRow], now: datetime) -> list[ParcelLine]:
@@ -198,6 +209,7 @@ def cash_board(session: Session, office_id: str, day: date) -> list[WorkerCash]:
                 cash=cash_day(session, row) if row else CashDay(),
                 closed_at=row.closed_at if row else None,
                 receipts=receipts_of(session, row.cashbook_id) if row else [],
+                differences=differences_of(session, row.cashbook_id) if row else [],
             )
         )
     return sorted(lines, key=lambda line: (-line.cash.in_hand.total, -line.cash.collected.total, line.name))
@@ -228,6 +240,7 @@ def dossier_in_sight(session: Session, actor: Actor, dossier_id: str) -> Dossier
 def _line(session: Session, names: NameBook, row: ParcelRow, now: datetime) -> ParcelLine:
     dossier = session.get(DossierRow, row.dossier_id)
     offered = offered_of(row)
+    home = dossier is not None and goes_home(row, dossier)
     return ParcelLine(
         parcel_id=row.parcel_id,
         dossier_id=row.dossier_id,
@@ -244,7 +257,9 @@ def _line(session: Session, names: NameBook, row: ParcelRow, now: datetime) -> P
         since=row.since,
         offered=offered is not None,
         old=offered is not None and now - row.since > OFFER_IS_OLD_AFTER,
-        refused=dossier is not None and dossier.state == DossierState.REFUSED,
+        refused=home and row.kind == "dossier",
+        goes_home=home,
+        being_delivered=home and delivering(session, row) is not None,
         suggested=worker_of_return(session, row.dossier_id),
     )
 

@@ -34,7 +34,7 @@ def fault_of(session: Session, row: ParcelRow) -> str | None:
     """What is wrong with a parcel's ledger, in Vietnamese; None when it verifies.
 
     Besides the chain itself its end is compared with the parcel's row, so that entries cut off at the
-    end are noticed, and the row's holder with the fold.
+    end are noticed, and the row's holder and paper count with the fold.
     """
     chain = chain_of(session, row.parcel_id)
     fault = chain.fault()
@@ -42,9 +42,10 @@ def fault_of(session: Session, row: ParcelRow) -> str | None:
         return f"Dòng {fault} của sổ bàn giao không khớp."
     if len(chain.entries) != row.length or chain.head != row.head:
         return "Sổ bàn giao thiếu hoặc thừa dòng ở cuối."
-    offered = chain.offered_to
-    if holder_of(row) != chain.holder or offered_of(row) != offered:
+    if holder_of(row) != chain.holder or offered_of(row) != chain.offered_to:
         return "Người đang giữ ghi trên túi khác với sổ bàn giao."
+    if row.paper_count != chain.paper_count:
+        return "Số giấy tờ ghi trên túi khác với sổ bàn giao."
     return None
 
 
@@ -139,6 +140,7 @@ def keep(uow: UnitOfWork, row: ParcelRow, chain: Chain) -> None:
     if any(entry.act in {Act.SEALED, Act.ACCEPTED} for entry in fresh):
         row.since = uow.now
     row.seal, row.length, row.head = chain.seal, len(chain.entries), chain.head
+    row.paper_count = chain.paper_count
     row.holder_kind, row.holder_id = chain.holder.kind.value, chain.holder.id
     offered = chain.offered_to
     row.offered_kind, row.offered_id = (offered.kind.value, offered.id) if offered else ("", "")

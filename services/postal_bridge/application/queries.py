@@ -17,14 +17,18 @@ from services.postal_bridge.application.handlers_visits import answer_of
 from services.postal_bridge.application.parcels import chain_of, fault_of, parcel_row, speaks_for
 from services.postal_bridge.application.records import (
     CashbookRow,
+    DepositRow,
+    DifferenceRow,
     DossierRow,
+    MoneyEntryRow,
     ParcelRow,
+    ReceiptRow,
     RouteRow,
     VisitRow,
 )
 from services.postal_bridge.application.visits import load_visit
 from services.postal_bridge.domain.custody import Holder, HolderKind
-from services.postal_bridge.domain.money import Charge
+from services.postal_bridge.domain.money import EntryKind, Ledger
 from shared.actor import Actor, Role
 from shared.errors import Forbidden
 
@@ -169,14 +173,17 @@ def cashbooks(session: Session, actor: Actor, day: date) -> list[dict[str, Any]]
     wanted = select(CashbookRow).where(CashbookRow.day == day).order_by(col(CashbookRow.cashbook_id))
     if actor.role not in SEES_ALL:
         wanted = wanted.where(CashbookRow.office_id == actor.office)
-    return [cash_answer(row, cash_day(session, row)) for row in session.exec(wanted)]
+    return [
+        cash_answer(row, cash_day(session, row)) | {"differences": differences_of(session, row.cashbook_id)}
+        for row in session.exec(wanted)
+    ]
 
 
 def overview(session: Session) -> dict[str, Any]:
     """Everything an inspector compares: holders, chains, sums, windows, dossiers."""
     return {
         "parcels": [
-            parcel_answer(session, row) | {"verified": fault_of(session, row) is None}
+            parcel_answer(session, row) | _evidence(session, row)
             for row in session.exec(select(ParcelRow).order_by(col(ParcelRow.parcel_id)))
         ],
         "money": money_sums(session),
@@ -202,21 +209,74 @@ def _in_sight(actor: Actor) -> ColumnElement[bool]:
     )
 
 
-def money_sums(session: Session) -> dict[str, Any]:
-    """Collected, deposited and in hand over all cash days, VND by ledger."""
-    collected = deposited = Charge()
-    books = session.exec(select(CashbookRow)).all()
-    for row in books:
-        day = cash_day(session, row)
-        collected, deposited = collected + day.collected, deposited + day.deposited
-    in_hand = collected.less(deposited)
+def _evidence(session: Session, row: ParcelRow) -> dict[str, Any]:
+    """Who holds a parcel by its ledger alone, beside what its row says: an outside check compares them."""
+    chain = chain_of(session, row.parcel_id)
+    holder = {"kind": chain.holder.kind.value, "id": chain.holder.id} if chain.entries else None
     return {
-        "collected": {"fee": collected.fee, "fare": collected.fare},
-        "deposited": {"fee": deposited.fee, "fare": deposited.fare},
-        "in_hand": {"fee": in_hand.fee, "fare": in_hand.fare},
+        "holder": holder,
+        "row_holder": {"kind": row.holder_kind, "id": row.holder_id},
+        "verified": fault_of(session, row) is None,
+    }
+
+
+def money_sums(session: Session) -> dict[str, Any]:
+    """Sums over all cash days, VND by ledger, each from a source of its own so that a check can fail.
+
+    Collected is what the receipts say, deposited what the cashiers counted, in hand the balance of the
+    workers' accounts in the ledger, differences what was explained in writing (positive: missing). Then
+    collected = deposited + in hand + differences.
+    """
+    receipts, deposits = session.exec(select(ReceiptRow)).all(), session.exec(select(DepositRow)).all()
+    differences = session.exec(select(DifferenceRow).order_by(col(DifferenceRow.difference_id))).all()
+    books = session.exec(select(CashbookRow)).all()
+    return {
+        "collected": {ledger.value: sum(getattr(row, ledger) for row in receipts) for ledger in Ledger},
+        "deposited": {ledger.value: sum(getattr(row, ledger) for row in deposits) for ledger in Ledger},
+        "in_hand": _in_hand(session),
+        "differences": {
+            ledger.value: sum(_signed(row) for row in differences if row.ledger == ledger)
+            for ledger in Ledger
+        },
+        "explained": [difference_answer(row) for row in differences],
         "cashbooks": len(books),
         "closed": sum(row.closed_at is not None for row in books),
     }
+
+
+def difference_answer(row: DifferenceRow) -> dict[str, Any]:
+    """An explained difference for cashier and inspector; `amount` in VND, positive when missing."""
+    return {
+        "cashbook_id": row.cashbook_id,
+        "ledger": row.ledger,
+        "amount": _signed(row),
+        "explanation": row.explanation,
+        "worker_id": row.worker_id,
+        "worker_name": row.worker_name,
+        "cashier_name": row.cashier_name,
+        "at": row.at.isoformat(),
+    }
+
+
+def differences_of(session: Session, book: str) -> list[dict[str, Any]]:
+    """The explained differences of a cash day in the order they were written down."""
+    wanted = select(DifferenceRow).where(DifferenceRow.cashbook_id == book)
+    return [difference_answer(row) for row in session.exec(wanted.order_by(col(DifferenceRow.difference_id)))]
+
+
+def _in_hand(session: Session) -> dict[str, int]:
+    """The balance of all workers' accounts by ledger: what went into their hands less what left them."""
+    balance = {ledger.value: 0 for ledger in Ledger}
+    for entry in session.exec(select(MoneyEntryRow)):
+        if entry.debit.startswith("worker:"):
+            balance[entry.ledger] += entry.amount
+        if entry.credit.startswith("worker:"):
+            balance[entry.ledger] -= entry.amount
+    return balance
+
+
+def _signed(row: DifferenceRow) -> int:
+    return row.amount if row.kind == EntryKind.SHORTAGE else -row.amount
 
 
 def _visit_summary(row: VisitRow) -> dict[str, Any]:

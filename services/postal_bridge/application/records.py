@@ -11,7 +11,15 @@ from sqlmodel import Field, SQLModel
 
 from shared.persistence.engine import Utc
 
-APPEND_ONLY = ("visit_step", "custody_entry", "dossier_act", "money_entry", "receipt", "deposit")
+APPEND_ONLY = (
+    "visit_step",
+    "custody_entry",
+    "dossier_act",
+    "money_entry",
+    "receipt",
+    "deposit",
+    "difference",
+)
 """Tables whose rows may be added but never changed or deleted."""
 
 
@@ -74,6 +82,15 @@ class WorkerCopy(PostalTable, table=True):
     badge: str
     office_id: str = Field(index=True)
     active: bool = True
+
+
+class PlanCopy(PostalTable, table=True):
+    """The newest plan of an office's day: by it an older one that comes late is known."""
+
+    __tablename__ = "plan_copy"
+    office_id: str = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    revision: int
 
 
 class RouteRow(PostalTable, table=True):
@@ -301,5 +318,25 @@ class DepositRow(PostalTable, table=True):
     fee_in_hand: int
     fare_in_hand: int
     explanation: str = ""
+    account: str
+    at: datetime = Field(sa_type=Utc)
+
+
+class DifferenceRow(PostalTable, table=True):
+    """Cash that book and hand disagree about, VND: the cashier writes down why, with the worker beside.
+
+    `kind` is `shortage` or `overage`; both names are kept as they were then, for the inspector.
+    """
+
+    __tablename__ = "difference"
+    difference_id: str = Field(primary_key=True)
+    cashbook_id: str = Field(index=True, foreign_key="cashbook.cashbook_id")
+    ledger: str
+    kind: str
+    amount: int
+    explanation: str
+    worker_id: str
+    worker_name: str
+    cashier_name: str
     account: str
     at: datetime = Field(sa_type=Utc)

@@ -143,11 +143,25 @@ def dossier_for(session: Session, row: VisitRow) -> DossierRow:
 
 
 def parcel_going_home(session: Session, dossier: DossierRow) -> ParcelRow | None:
-    """What a return visit brings: the result, or the refused dossier itself."""
-    kind = "dossier" if dossier.state == DossierState.REFUSED else "result"
+    """What a return visit brings: the result, or the refused dossier itself; None while nothing goes home."""
+    kind = DossierState(dossier.state).going_home
     return session.exec(
         select(ParcelRow).where(ParcelRow.dossier_id == dossier.dossier_id, ParcelRow.kind == kind)
     ).first()
+
+
+def delivering(session: Session, parcel: ParcelRow) -> VisitRow | None:
+    """The visit under way that brings this parcel home; None when no worker is out with it."""
+    out = select(VisitRow).where(
+        VisitRow.request_id == parcel.request_id,
+        VisitRow.purpose == Purpose.RETURN.value,
+        col(VisitRow.state).in_([VisitState.EN_ROUTE.value, VisitState.AT_DOOR.value]),
+    )
+    for row in session.exec(out):
+        brought = parcel_going_home(session, dossier_for(session, row))
+        if brought is not None and brought.parcel_id == parcel.parcel_id:
+            return row
+    return None
 
 
 def _terms_for_dossier(dossier: DossierRow, purpose: Purpose, procedure: ProcedurePublished) -> Terms:

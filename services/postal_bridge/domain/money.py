@@ -126,8 +126,14 @@ class CashDay:
         sums = {(kind, ledger): 0 for kind in EntryKind for ledger in Ledger}
         for entry in entries:
             sums[entry.kind, entry.ledger] += entry.amount
-        folded = (Charge(sums[kind, Ledger.FEE], sums[kind, Ledger.FARE]) for kind in EntryKind)
-        return cls(*folded, closed=closed)
+        folded = {kind: Charge(sums[kind, Ledger.FEE], sums[kind, Ledger.FARE]) for kind in EntryKind}
+        return cls(
+            collected=folded[EntryKind.COLLECTED],
+            deposited=folded[EntryKind.DEPOSITED],
+            short=folded[EntryKind.SHORTAGE],
+            over=folded[EntryKind.OVERAGE],
+            closed=closed,
+        )
 
     @property
     def in_hand(self) -> Charge:

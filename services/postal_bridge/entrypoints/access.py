@@ -30,7 +30,11 @@ def reading(service: PostalService) -> Iterator[Session]:
 
 
 Reading = Annotated[Session, Depends(reading)]
-"""Parameter of an endpoint that only looks."""
+"""Parameter of an endpoint that only looks.
+
+One that also executes a command opens `service.transactions.reading()` itself, before and after: a
+session that is held meanwhile keeps a second connection, and on SQLite an old picture.
+"""
 
 
 class Executor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +12,7 @@ from services.postal_bridge.application import commands, queries
 from services.postal_bridge.application.handlers_dossiers import dossier_answer
 from services.postal_bridge.domain.custody import HolderKind
 from services.postal_bridge.domain.dossier import DossierState
+from services.postal_bridge.domain.money import EntryKind, Ledger
 from services.postal_bridge.domain.steps import Step
 from services.postal_bridge.domain.visit import FailureReason
 from services.postal_bridge.entrypoints.access import Acting, PostalService, Reading
@@ -114,6 +115,15 @@ class DepositBody(Body):
     fee: int = 0
     fare: int = 0
     explanation: str = ""
+
+
+class DifferenceBody(Body):
+    """What book and hand disagree about, VND, and why."""
+
+    ledger: Ledger
+    kind: Literal[EntryKind.SHORTAGE, EntryKind.OVERAGE]
+    amount: int = Field(gt=0)
+    explanation: str
 
 
 Day = Annotated[date | None, Query()]
@@ -260,9 +270,17 @@ def deposit(
     return acting.execute(commands.DepositCash(worker_id=worker_id, day=day, **body.model_dump()), key)
 
 
+@router.post("/cashbooks/{worker_id}/{day}/difference", dependencies=[allow(Role.CASHIER)])
+def difference(
+    worker_id: str, day: date, body: DifferenceBody, acting: Acting, key: IdempotencyKey
+) -> dict[str, Any]:
+    """Writes down an explained difference of one ledger."""
+    return acting.execute(commands.BookDifference(worker_id=worker_id, day=day, **body.model_dump()), key)
+
+
 @router.post("/cashbooks/{worker_id}/{day}/close", dependencies=[allow(Role.CASHIER)])
 def close(worker_id: str, day: date, acting: Acting, key: IdempotencyKey) -> dict[str, Any]:
-    """Closes a worker's day at zero."""
+    """Closes a worker's day once nothing is in hand."""
     return acting.execute(commands.CloseCashDay(worker_id=worker_id, day=day), key)
 
 

@@ -24,13 +24,30 @@ HANDS = allow(Role.WORKER, Role.DISPATCHER, Role.CASHIER, Role.DESK_OFFICER)
 
 
 @router.post("/ban-giao/nhan", dependencies=[HANDS])
-def accept(request: Request, form: SubmittedForm, acting: Acting, key: IdempotencyKey) -> Response:
-    """Takes every ticked parcel; one that cannot be taken does not hold up the others."""
+def accept(
+    request: Request, form: SubmittedForm, service: PostalService, acting: Acting, key: IdempotencyKey
+) -> Response:
+    """Takes every parcel whose seal was scanned; one that cannot be taken does not hold up the others."""
+    target = form.get("next")
+    seals = tuple(dict.fromkeys(form.get("seals").replace(",", " ").upper().split()))
+    if not seals:
+        return redirect(request, target, flash="Quét hoặc gõ số tem của túi trước khi nhận.", kind="warning")
+    if form.get("counted") != "true":
+        text = "Chưa xác nhận đã đối chiếu số giấy tờ ghi trên túi. Chưa nhận túi nào."
+        return redirect(request, target, flash=text, kind="warning")
+    with service.transactions.reading() as session:
+        offered = pages.offered_by_seal(session, acting.actor)
 
-    def take(parcel_id: str) -> None:
-        acting.execute(commands.AcceptParcel(parcel_id=parcel_id), f"{key}.{parcel_id}"[:80])
+    def take(seal: str) -> None:
+        if seal not in offered:
+            raise Problem(f"Tem {seal[:40]}: không có túi nào như vậy đang giao cho Ông/Bà.")
+        parcel_id = offered[seal]
+        command = commands.AcceptParcel(
+            parcel_id=parcel_id, seal=seal, paper_count=_count(form.get(f"count-{parcel_id}"))
+        )
+        acting.execute(command, f"{key}.{parcel_id}"[:80])
 
-    return _each(request, form.all("parcel_id"), take, "Đã nhận", form.get("next"))
+    return _each(request, seals, take, "Đã nhận", target)
 
 
 @router.post("/ban-giao/giao", dependencies=[HANDS])
@@ -68,8 +85,8 @@ def counter(request: Request, session: Reading, service: PostalService, actor: C
     """The counter: take from workers and desks, send to desks in bulk, give results to workers."""
     board = pages.handover_board(session, actor, service.transactions.clock())
     names = NameBook(session)
-    homeward = [line for line in board.held if line.kind == "result" or line.refused]
-    deskward = sorted((line for line in board.held if line not in homeward), key=lambda line: line.unit_id)
+    homeward = [line for line in board.held if line.goes_home]
+    deskward = sorted((line for line in board.held if not line.goes_home), key=lambda line: line.unit_id)
     return render(
         request,
         "postal_bridge/counter.html",
@@ -100,20 +117,27 @@ def custody_book(request: Request, session: Reading, service: PostalService, act
     )
 
 
+def _count(text: str) -> int:
+    """The paper count confirmed for a parcel. Raises Problem when none was given."""
+    if not text.isascii() or not text.isdecimal() or len(text) > 4:
+        raise Problem("Chưa ghi số giấy tờ trên túi.")
+    return int(text)
+
+
 def _each(
-    request: Request, parcel_ids: tuple[str, ...], act: Callable[[str], Any], done: str, target: str
+    request: Request, parcels: tuple[str, ...], act: Callable[[str], Any], done: str, target: str
 ) -> Response:
-    """Runs an act on each parcel and says how it went."""
+    """Runs an act on each parcel (by id or seal) and says how it went."""
     refused: list[str] = []
-    for parcel_id in parcel_ids:
+    for parcel in parcels:
         try:
-            act(parcel_id)
+            act(parcel)
         except Problem as problem:
             refused.append(problem.message)
-    worked = len(parcel_ids) - len(refused)
-    if not parcel_ids:
+    worked = len(parcels) - len(refused)
+    if not parcels:
         return redirect(request, target, flash="Chưa chọn túi nào.", kind="warning")
     if refused:
-        text = f"{done}: {worked} túi. Không được: {len(refused)} túi. {refused[0]}"
+        text = f"{done}: {worked} túi. Không được: {len(refused)} túi. {' '.join(dict.fromkeys(refused))}"
         return redirect(request, target, flash=text, kind="warning")
     return redirect(request, target, flash=f"{done}: {worked} túi.")

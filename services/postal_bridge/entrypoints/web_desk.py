@@ -53,12 +53,7 @@ def desk(
             for line in board.held
             if line.kind == "dossier" and states.get(line.dossier_id) is DossierState.ON_THE_WAY
         ],
-        homeward=[
-            line
-            for line in board.held
-            if line.refused
-            or (line.kind == "result" and states.get(line.dossier_id) is DossierState.RESULT_READY)
-        ],
+        homeward=[line for line in board.held if line.goes_home],
         in_work=[
             (row, DossierState(row.state).label, pages.deadline_tone(row, now))
             for row in dossiers
@@ -82,7 +77,6 @@ def act_on_dossier(
     dossier_id: str,
     act: str,
     form: SubmittedForm,
-    session: Reading,
     service: PostalService,
     acting: Acting,
     key: IdempotencyKey,
@@ -92,7 +86,8 @@ def act_on_dossier(
         answer = acting.execute(_command(act, dossier_id, form), key)
     except Problem as problem:
         state: FormState[Any] = FormState(values=form.values).with_problem(problem)
-        return _screen(request, session, service, acting.actor, dossier_id, state, status=problem.status)
+        with service.transactions.reading() as session:
+            return _screen(request, session, service, acting.actor, dossier_id, state, status=problem.status)
     return redirect(request, f"/mot-cua/ho-so/{dossier_id}", flash=_said(act, answer))
 
 

@@ -36,9 +36,11 @@ DOCUMENTS = [
 def today(
     request: Request, session: Reading, service: PostalService, actor: CurrentActor, ngay: date | None = None
 ) -> Response:
-    """The day's list with the next stop big on top."""
+    """The day's list with the next stop big on top; days that are over are not shown again."""
     now = service.transactions.clock()
     day = ngay or local_date(now)
+    if day < local_date(now):
+        return redirect(request, "/buu-ta", flash="Chỉ xem được hôm nay và các ngày sau.", kind="note")
     rows = queries.visits_of_worker(session, actor.worker or "", day)
     visits = [(row, load_visit(session, row)) for row in rows]
     coming = [(row, visit) for row, visit in visits if not visit.state.over]
@@ -71,19 +73,20 @@ def take_step(
     visit_id: str,
     step: Step,
     form: SubmittedForm,
-    session: Reading,
+    service: PostalService,
     acting: Acting,
     key: IdempotencyKey,
 ) -> Response:
     """Takes a step from its form; what was typed stays when it is refused."""
-    row = _mine(session, acting.actor, visit_id)
-    body = _body(step, load_visit(session, row), form)
+    with service.transactions.reading() as session:
+        body = _body(step, load_visit(session, _mine(session, acting.actor, visit_id)), form)
     command = commands.TakeStep(action_id=key, visit_id=visit_id, step=step, body=body)
     try:
         answer = acting.execute(command, key)
     except Problem as problem:
         state: FormState[Any] = FormState(values=form.values).with_problem(problem)
-        return _step_screen(request, session, acting.actor, visit_id, state, status=problem.status)
+        with service.transactions.reading() as session:
+            return _step_screen(request, session, acting.actor, visit_id, state, status=problem.status)
     return redirect(request, f"/buu-ta/luot/{visit_id}", flash=_said(step, answer))
 
 
@@ -98,7 +101,7 @@ def fail(
     request: Request,
     visit_id: str,
     form: SubmittedForm,
-    session: Reading,
+    service: PostalService,
     acting: Acting,
     key: IdempotencyKey,
 ) -> Response:
@@ -107,15 +110,23 @@ def fail(
         acting.execute(_failure(visit_id, form, key), key)
     except Problem as problem:
         state: FormState[Any] = FormState(values=form.values).with_problem(problem)
-        return _fail_screen(request, session, acting.actor, visit_id, state, status=problem.status)
+        with service.transactions.reading() as session:
+            return _fail_screen(request, session, acting.actor, visit_id, state, status=problem.status)
     return redirect(request, "/buu-ta", flash="Đã ghi lượt đến không thành công.", kind="note")
 
 
 @router.get("/ban-giao")
 def handovers(request: Request, session: Reading, service: PostalService, actor: CurrentActor) -> Response:
-    """What to give to the post office and what to take from it."""
+    """What to give to the post office and what to take from it; what is being brought home is not given."""
     board = pages.handover_board(session, actor, service.transactions.clock())
-    return render(request, "postal_bridge/worker_handover.html", board=board, office=actor.office)
+    return render(
+        request,
+        "postal_bridge/worker_handover.html",
+        board=board,
+        office=actor.office,
+        free=[line for line in board.held if not line.being_delivered],
+        out=[line for line in board.held if line.being_delivered],
+    )
 
 
 def _mine(session: Session, actor: Actor, visit_id: str) -> VisitRow:

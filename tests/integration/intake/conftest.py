@@ -17,11 +17,12 @@ from sqlmodel import col, select
 from services.intake.application.notice_port import Notice, NoticeProblem, Receipt
 from services.intake.application.notice_sender import NoticeSender
 from services.intake.application.ports import Ports
+from services.intake.application.promises import PromiseKeeper
 from services.intake.bootstrap import bootstrap
 from services.intake.entrypoints.app import build_app
 from services.intake.settings import Settings
 from shared.actor import Actor, Role
-from shared.clock import DemoClock, at
+from shared.clock import Clock, DemoClock, at, system_clock
 from shared.contracts.envelope import ActorRef, Envelope, Event
 from shared.contracts.intake import Window
 from shared.contracts.routing import OfficePublished, StopScheduled, WorkerPublished
@@ -139,12 +140,20 @@ class Intake:
         """What the citizen of a request was told about, in order."""
         return [row["about"] for row in self.get("/api/notices", OPERATOR, request_id=request_id).json()]
 
-    def send_notices(self) -> NoticeSender:
-        """One round of the notice sender."""
+    def sender(self, machine_clock: Clock = system_clock) -> NoticeSender:
+        """A notice sender that was just started."""
         ports = cast("Ports", self.service.bus.ports)
-        sender = NoticeSender(self.service.transactions, self.service.bus, ports.zalo, ports.call_list, 3)
-        sender.send_due()
-        return sender
+        return NoticeSender(
+            self.service.transactions, self.service.bus, ports.zalo, ports.call_list, machine_clock
+        )
+
+    def send_notices(self) -> None:
+        """One round of a notice sender."""
+        self.sender().send_due()
+
+    def sweep(self) -> int:
+        """One round of looking after the promises."""
+        return PromiseKeeper(self.service.transactions, self.service.bus).sweep()
 
     def confirmed(self, **other: Any) -> dict[str, Any]:
         """A request agreed by phone."""
@@ -200,17 +209,17 @@ def clock(tmp_path: Path) -> DemoClock:
     return clock
 
 
-@pytest.fixture
-def intake(tmp_path: Path, clock: DemoClock) -> Iterator[Intake]:
-    """Intake with one known office and two workers."""
-    private, public = ensure_key_pair(tmp_path / "keys")
+def open_intake(folder: Path, clock: DemoClock, **other: Any) -> Intake:
+    """Intake on the database in `folder`, as after a start."""
+    private, public = ensure_key_pair(folder / "keys")
     settings = Settings(
         environment="demo",
-        database=f"sqlite:///{tmp_path}/intake.db",
-        data_dir=tmp_path,
+        database=f"sqlite:///{folder}/intake.db",
+        data_dir=folder,
         session_private_key=private,
         session_public_key=public,
         demo_clock=clock.file,
+        **other,
     )
     channel = ListChannel()
     service = bootstrap(settings, passwords=PlainPasswords(), zalo=channel)
@@ -218,8 +227,12 @@ def intake(tmp_path: Path, clock: DemoClock) -> Iterator[Intake]:
     app = build_app(service)
     signer = SessionSigner(load_private_key(private))
     client = TestClient(app, base_url=settings.intake_url, follow_redirects=False)
-    ready = Intake(service, app, client, clock, signer, channel)
-    ready.applied(
+    return Intake(service, app, client, clock, signer, channel)
+
+
+def introduce(intake: Intake) -> Intake:
+    """Lets routing tell of one office and two workers."""
+    intake.applied(
         OfficePublished(
             office_id=OFFICE,
             name="Bưu cục Duy Vinh",
@@ -231,4 +244,10 @@ def intake(tmp_path: Path, clock: DemoClock) -> Iterator[Intake]:
         WorkerPublished(worker_id="w-001", name="Phạm Văn Bưu", badge="BC-001", office_id=OFFICE),
         WorkerPublished(worker_id="w-002", name="Ngô Thị Tá", badge="BC-002", office_id=OFFICE),
     )
-    yield ready
+    return intake
+
+
+@pytest.fixture
+def intake(tmp_path: Path, clock: DemoClock) -> Intake:
+    """Intake with one known office and two workers."""
+    return introduce(open_intake(tmp_path, clock))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import pytest
 
-from services.intake.application.notice_port import NoticeDelayed, NoticeUndeliverable
+from services.intake.application.notice_port import NoticeUndeliverable
 from shared.clock import at, local
-from shared.contracts.intake import AppointmentConfirmed, NoticeFailed, NoticeSent, RequestClosed
+from shared.contracts.intake import AppointmentConfirmed, NoticeSent, RequestClosed
 from shared.contracts.postal import (
     DossierAccepted,
     DossierOpened,
@@ -311,19 +311,6 @@ def test_notices_are_sent_in_order_and_published_once(intake: Intake) -> None:
         intake.send_notices()
     assert [notice.facts["code"] for notice in intake.channel.sent] == [request["code"]] * 2
     assert [event["about"] for event in intake.published(NoticeSent)] == ["confirmed", "worker_assigned"]
-
-
-def test_a_delayed_notice_holds_back_the_later_ones_and_ends_some_day(intake: Intake) -> None:
-    """News would overtake each other, or be tried for ever without a person knowing."""
-    intake.scheduled(intake.confirmed())
-    intake.channel.trouble = [NoticeDelayed("later", retry_after=timedelta()) for _ in range(3)]
-    for _ in range(2):
-        intake.send_notices()
-    assert intake.channel.sent == []
-    assert intake.published(NoticeFailed) == []
-    intake.send_notices()
-    assert [event["about"] for event in intake.published(NoticeFailed)] == ["confirmed"]
-    assert len(intake.channel.sent) == 1
 
 
 def test_an_unreachable_citizen_is_put_on_the_call_list(intake: Intake) -> None:

@@ -62,12 +62,51 @@ def test_a_citizen_books_in_four_steps(intake: Intake) -> None:
     assert 'name="consent" value="true" required' in review.text
     assert "checked" not in review.text
     done = send(intake, "/dat-lich/gui", review.text, consent="true")
-    assert done.status_code == 303
-    page = client.get(done.headers["location"], headers=PAGE).text
-    assert "Mã yêu cầu của Ông/Bà" in page
+    assert done.status_code == 200
+    assert "Mã yêu cầu của Ông/Bà" in done.text
     again = send(intake, "/dat-lich/gui", review.text, consent="true")
-    assert again.headers["location"] == done.headers["location"]
-    assert len(intake.published(AppointmentConfirmed)) == 1
+    (booked,) = intake.published(AppointmentConfirmed)
+    assert hidden(done.text)["code"] == hidden(again.text)["code"] == booked["code"]
+
+
+def test_a_code_stands_in_no_address(intake: Intake) -> None:
+    """Histories, logs and the next site would know the code that opens a request."""
+    code = intake.confirmed()["code"]
+    sign_in(intake, OPERATOR)
+    found = send(intake, "/tong-dai", intake.client.get("/tong-dai", headers=PAGE).text, q=code)
+    assert "Kết quả tìm" in found.text
+    intake.client.cookies.clear()
+    front = intake.client.get("/tra-cuu", headers=PAGE).text
+    door = intake.client.post("/tra-cuu", data={**hidden(front), "code": code}, headers=PAGE)
+    assert door.status_code == 200
+    assert f'value="{code}"' in door.text
+    seen = send(intake, "/tra-cuu", door.text, code=code, last4="0123")
+    for page in (found.text, door.text, seen.text):
+        assert not re.search(rf'(href|action)="[^"]*{code}', page)
+    assert code not in intake.client.get("/tra-cuu", params={"ma": code}, headers=PAGE).text
+
+
+def test_operators_search_a_phone_without_writing_it_into_an_address(intake: Intake) -> None:
+    """Phone numbers would be kept in histories and access logs."""
+    request = intake.confirmed()
+    sign_in(intake, OPERATOR)
+    inbox = intake.client.get("/tong-dai", headers=PAGE).text
+    assert re.search(r'<form method="post" action="/tong-dai"', inbox)
+    found = send(intake, "/tong-dai", inbox, q="0900000123")
+    assert request["code"] in found.text
+    nothing = send(intake, "/tong-dai", inbox, q="0900000999")
+    assert request["code"] not in nothing.text
+
+
+def test_a_private_matter_is_named_neutrally_on_the_status_page(intake: Intake) -> None:
+    """Whoever looks over a shoulder would read what somebody is ashamed of."""
+    request = intake.confirmed(procedure_code="1.004873")
+    known = {"code": request["code"], "last4": "0123"}
+    seen = send(intake, "/tra-cuu", intake.client.get("/tra-cuu", headers=PAGE).text, **known)
+    assert request["code"] in seen.text
+    assert "hôn nhân" not in seen.text
+    sign_in(intake, OPERATOR)
+    assert "hôn nhân" in intake.client.get(f"/tong-dai/{request['request_id']}", headers=PAGE).text
 
 
 def test_without_consent_nothing_is_stored_and_the_text_stays(intake: Intake) -> None:

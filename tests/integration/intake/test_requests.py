@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
+from shared.clock import DemoClock
 from shared.contracts.intake import (
     AppointmentCancelled,
     AppointmentConfirmed,
@@ -21,6 +23,8 @@ from tests.integration.intake.conftest import (
     UNIT,
     Intake,
     details,
+    introduce,
+    open_intake,
     stop,
     window,
 )
@@ -170,6 +174,52 @@ def test_guessing_digits_is_stopped(intake: Intake) -> None:
     ]
     assert codes[0] == 404
     assert codes[-1] == 429
+
+
+MANY = {"status_rate": "1000/minute", "status_rate_per_code": "1000/minute"}
+"""The limits by minute out of the way."""
+
+
+def test_ten_wrong_tries_lock_a_code_until_the_next_day(tmp_path: Path, clock: DemoClock) -> None:
+    """Slow guessing from many addresses, over restarts, would open a request in the end."""
+    intake = introduce(open_intake(tmp_path, clock, **MANY))
+    known = {"code": intake.confirmed()["code"], "last4": "0123"}
+    wrong = [{**known, "last4": f"{guess:04d}"} for guess in range(10)]
+    assert [intake.post("/api/status", body).status_code for body in wrong] == [404] * 9 + [429]
+    restarted = open_intake(tmp_path, clock, **MANY)
+    refused = restarted.post("/api/status", known)
+    assert (refused.status_code, refused.json()["code"]) == (429, "status.locked")
+    assert "tổng đài 1022" in refused.json()["detail"]
+    clock.set(clock() + timedelta(hours=24))
+    assert restarted.post("/api/status", known).status_code == 200
+
+
+def test_wrong_tries_of_another_day_are_forgotten(tmp_path: Path, clock: DemoClock) -> None:
+    """A citizen who mistypes now and then would be locked out some day."""
+    intake = introduce(open_intake(tmp_path, clock, **MANY))
+    body = {"code": intake.confirmed()["code"], "last4": "9999"}
+    for _ in range(2):
+        tries = [intake.post("/api/status", body).status_code for _ in range(9)]
+        assert tries == [404] * 9
+        clock.set(clock() + timedelta(hours=25))
+
+
+def test_a_code_that_does_not_exist_locks_alike(tmp_path: Path, clock: DemoClock) -> None:
+    """The lock would tell a guesser which codes exist."""
+    intake = open_intake(tmp_path, clock, **MANY)
+    unknown = {"code": "BBBBBBBB", "last4": "0000"}
+    tries = [intake.post("/api/status", unknown).status_code for _ in range(11)]
+    assert tries == [404] * 9 + [429] * 2
+
+
+def test_equal_keys_of_two_citizens_do_not_meet(intake: Intake) -> None:
+    """One citizen would be shown another one's code, or be refused because of a stranger."""
+    first = intake.post("/api/requests", details(), key="same-key-1").json()
+    again = intake.post("/api/requests", details(), key="same-key-1").json()
+    other = intake.post("/api/requests", details(phone="0900000456"), key="same-key-1")
+    assert again == first
+    assert other.status_code == 201
+    assert other.json()["code"] != first["code"]
 
 
 def test_a_citizen_changes_and_withdraws_by_code(intake: Intake) -> None:

@@ -267,6 +267,11 @@ def plan(*stops: str, worker_id: str = "w-001", revision: int = 1) -> PlanPublis
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """The service at 07:30 on the day, with its reference data heard."""
+    return make_world(tmp_path)
+
+
+def make_world(tmp_path: Path) -> World:
+    """The same for a test that needs several."""
     private, public = ensure_key_pair(tmp_path / "keys")
     clock = DemoClock(tmp_path / "clock")
     clock.set(at(DAY, "07:30"))

@@ -15,6 +15,7 @@ from tests.integration.postal_bridge.conftest import (
     DISPATCHER,
     INSPECTOR,
     OFFICE,
+    OFFICER,
     OTHER_CASHIER,
     OTHER_OFFICER,
     OTHER_WORKER,
@@ -96,7 +97,9 @@ def test_the_database_itself_refuses_to_rewrite_the_past(world: World, table: st
     """If this fails somebody with the database in hand can quietly change what happened."""
     world.appoint("visit-1")
     world.pick_up()
-    world.post(CASHIER, f"/cashbooks/w-001/{DAY}/deposit", {"fee": 15_000, "fare": 36_000})
+    short = {"ledger": "fare", "kind": "shortage", "amount": 1_000, "explanation": "rơi một tờ khi trả lại"}
+    world.post(CASHIER, f"/cashbooks/w-001/{DAY}/difference", short)
+    world.post(CASHIER, f"/cashbooks/w-001/{DAY}/deposit", {"fee": 15_000, "fare": 35_000})
     with world.service.engine.connect() as connection:
         assert connection.scalar(text(f"SELECT count(*) FROM {table}")) > 0  # noqa: S608
         with pytest.raises(DatabaseError, match="append-only"):
@@ -125,3 +128,54 @@ def test_tampering_behind_the_triggers_is_seen(world: World, forgery: str) -> No
     assert chain["verified"] is False
     assert chain["fault"]
     assert world.get(INSPECTOR, "/overview")["parcels"][0]["verified"] is False
+
+
+def test_the_overview_does_not_believe_the_row(world: World) -> None:
+    """If this fails an outside check of holders compares a stored column with itself."""
+    world.appoint("visit-1")
+    world.pick_up()
+    with world.service.engine.begin() as connection:
+        connection.execute(text("UPDATE parcel SET holder_id = 'w-002'"))
+    seen = world.get(INSPECTOR, "/overview")["parcels"][0]
+    assert seen["holder"] == {"kind": "worker", "id": "w-001"}
+    assert seen["row_holder"] == {"kind": "worker", "id": "w-002"}
+
+
+def test_what_is_being_delivered_is_not_given_away(world: World) -> None:
+    """If this fails a worker stands at the door while the result is on offer to the post office."""
+    dossier_id, parcel_id = result_with_worker(world)
+    world.appoint("visit-2", "return", dossier_id=dossier_id, hour="14:00")
+    world.step("visit-2", "start")
+    answer = world.post(WORKER, f"/parcels/{parcel_id}/offer", TO_OFFICE, status=409)
+    assert code_of(answer) == "custody.being_delivered"
+    world.step("visit-2", "arrive")
+    answer = world.post(WORKER, f"/parcels/{parcel_id}/offer", TO_OFFICE, status=409)
+    assert code_of(answer) == "custody.being_delivered"
+    world.post(WORKER, "/visits/visit-2/fail", {"reason": "not_home", "call_attempts": 1})
+    world.post(WORKER, f"/parcels/{parcel_id}/offer", TO_OFFICE)
+
+
+def test_only_what_goes_home_leaves_the_desk(world: World) -> None:
+    """If this fails an officer can push papers back to the post that nobody may bring home."""
+    world.appoint("visit-1")
+    picked = world.pick_up()
+    world.to_desk(picked["parcel_id"])
+    back = f"/parcels/{picked['parcel_id']}/offer"
+    assert code_of(world.post(OFFICER, back, TO_OFFICE, status=409)) == "custody.stays_at_desk"
+    world.post(OFFICER, f"/dossiers/{picked['dossier_id']}/open")
+    world.post(OFFICER, f"/dossiers/{picked['dossier_id']}/refuse", {"reason": "không thuộc thẩm quyền"})
+    world.post(OFFICER, back, TO_OFFICE)
+
+
+def result_with_worker(world: World) -> tuple[str, str]:
+    """The ids of a dossier and of its result, which the worker took from the post office."""
+    world.appoint("visit-1")
+    picked = world.pick_up()
+    world.to_desk(picked["parcel_id"])
+    path = f"/dossiers/{picked['dossier_id']}"
+    world.post(OFFICER, f"{path}/open")
+    world.post(OFFICER, f"{path}/accept")
+    result = world.post(OFFICER, f"{path}/result", {"seal": "KQ-0001", "withdraw": []})["parcel_id"]
+    world.hand(result, OFFICER, "post_office", OFFICE, DISPATCHER)
+    world.hand(result, DISPATCHER, "worker", "w-001", WORKER)
+    return picked["dossier_id"], result

@@ -41,6 +41,27 @@ def test_the_list_follows_the_plan(world: World) -> None:
     assert order == ["visit-2", "visit-1", "visit-3"]
 
 
+def test_an_older_plan_that_comes_late_changes_nothing(world: World) -> None:
+    """If this fails a worker drives by a plan that was replaced, because its event overtook the other."""
+    for number, hour in enumerate(("08:00", "10:00"), 1):
+        world.appoint(f"visit-{number}", request_id=f"request-{number}", hour=hour)
+    world.hear(plan("visit-2", "visit-1", revision=2))
+    late = plan("visit-1", "visit-2", revision=1)
+    assert world.hear(late.model_copy(update={"plan_id": "plan-0"})) is Outcome.APPLIED
+    order = [v["visit_id"] for v in world.get(WORKER, f"/worker/visits?day={DAY}")["visits"]]
+    assert order == ["visit-2", "visit-1"]
+
+
+def test_an_older_plan_stays_older_when_the_newest_is_empty(world: World) -> None:
+    """If this fails an empty plan forgets which revision it was."""
+    for number, hour in enumerate(("08:00", "10:00"), 1):
+        world.appoint(f"visit-{number}", request_id=f"request-{number}", hour=hour)
+    world.hear(plan(revision=2).model_copy(update={"routes": ()}))
+    world.hear(plan("visit-2", "visit-1", revision=1).model_copy(update={"plan_id": "plan-0"}))
+    order = [v["visit_id"] for v in world.get(WORKER, f"/worker/visits?day={DAY}")["visits"]]
+    assert order == ["visit-1", "visit-2"]
+
+
 def test_moving_cancelling_and_unassigning(world: World) -> None:
     """If this fails a worker sets off for a visit that was called off or given to nobody."""
     for number in (1, 2, 3):

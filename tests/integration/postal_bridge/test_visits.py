@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlmodel import select
 
 from services.postal_bridge.application.records import (
     VisitStepRow,
 )
+from shared.clock import at
 from tests.integration.postal_bridge.conftest import (
     DAY,
     OTHER_WORKER,
@@ -82,6 +83,34 @@ def test_a_visit_belongs_to_its_worker(world: World) -> None:
     world.appoint("visit-1")
     assert code_of(world.step("visit-1", "start", status=403, actor=OTHER_WORKER)) == "scope.worker"
     assert world.get(OTHER_WORKER, f"/worker/visits?day={DAY}")["visits"] == []
+
+
+def test_a_visit_begins_on_its_day(world: World) -> None:
+    """If this fails a worker rings days before the appointment, or sets off for one that is long over."""
+    world.appoint("visit-1")
+    for day, status in ((24, 409), (26, 409), (25, 200)):
+        world.clock.set(at(DAY.replace(day=day), "08:00"))
+        answer = world.step("visit-1", "start", status=status)
+        if status == 409:
+            assert code_of(answer) == "visit.other_day"
+            assert "25/11/2026" in answer["detail"]
+
+
+def test_an_arrival_that_did_not_happen_is_not_told(world: World) -> None:
+    """If this fails a window counts as kept although nobody stood at the door."""
+    world.appoint("visit-1")
+    world.appoint("visit-2", request_id="request-2")
+    world.step("visit-1", "start")
+    body = {"reason": "worker_breakdown", "note": "xe hỏng ở nhà ông Sáu, gọi 0900000124"}
+    world.post(WORKER, "/visits/visit-1/fail", body)
+    told = world.published()[-1][1]
+    assert told["arrived_at"] is None
+    assert at(DAY, "07:30") <= datetime.fromisoformat(told["failed_at"]) <= world.clock()
+    assert not told["note"]  # typed freely, and nobody outside needs it
+    world.step("visit-2", "start")
+    world.step("visit-2", "arrive")
+    world.post(WORKER, "/visits/visit-2/fail", {"reason": "not_home", "call_attempts": 1})
+    assert world.published()[-1][1]["arrived_at"] is not None
 
 
 def test_one_door_at_a_time(world: World) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -13,6 +13,7 @@ from services.intake.domain.appointments import (
     after,
     allows,
     earliest_return,
+    must_be_given_up,
     same_time_next_working_day,
 )
 from services.intake.domain.windows import window_on
@@ -28,14 +29,31 @@ def test_a_visit_under_way_can_only_end() -> None:
     assert steps == {AppointmentStep.FINISH, AppointmentStep.FAIL}
 
 
-@pytest.mark.parametrize(
-    "ended", [AppointmentStatus.DONE, AppointmentStatus.FAILED, AppointmentStatus.CANCELLED]
-)
+@pytest.mark.parametrize("ended", [AppointmentStatus.DONE, AppointmentStatus.FAILED])
 def test_an_ended_visit_stays_ended(ended: AppointmentStatus) -> None:
     """One appointment would be visited twice."""
     for step in AppointmentStep:
         with pytest.raises(RuleBroken):
             after(ended, step)
+
+
+def test_only_a_worker_on_the_way_overtakes_a_cancellation() -> None:
+    """What happened at the door would have no visit to belong to, or a dead visit be planned again."""
+    steps = {step for step in AppointmentStep if allows(AppointmentStatus.CANCELLED, step)}
+    assert steps == {AppointmentStep.START}
+
+
+@pytest.mark.parametrize(
+    ("minutes_left", "minutes_old", "lost"),
+    [(91, 600, False), (89, 600, True), (89, 19, False), (89, 20, True), (46, 1, False), (44, 1, True)],
+)
+def test_a_promise_without_a_worker_is_given_up_in_time_and_not_too_early(
+    minutes_left: int, minutes_old: int, lost: bool
+) -> None:
+    """A citizen would wait in vain, or an early booking be thrown out before anybody could plan it."""
+    window = window_on(date(2026, 11, 25), "09:30", "11:30")
+    now = window.start - timedelta(minutes=minutes_left)
+    assert must_be_given_up(window, now - timedelta(minutes=minutes_old), now) is lost
 
 
 def test_the_next_visit_skips_weekend_and_holiday() -> None:

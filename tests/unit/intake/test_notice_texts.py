@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import get_args
 
 import pytest
@@ -11,21 +11,22 @@ from services.intake.adapters.zalo.templates import DEFAULT_TEMPLATES
 from services.intake.application.notice_port import Channel, Notice, NoticeKind, Recipient
 from services.intake.application.notices import KINDS
 from services.intake.domain.appointments import VisitPurpose
-from services.intake.domain.notice_texts import FAILURE_REASONS, About, Speaker, Telling
+from services.intake.domain.notice_texts import FAILURE_REASONS, About, Speaker, Telling, useful_until
 from services.intake.domain.windows import window_on
 from shared.clock import at
 from shared.contracts.postal import FailureReason
 
 SPEAKER = Speaker("BCGHKLMN", "1022")
 WHEN = window_on(date(2026, 11, 25), "09:30", "11:30")
+LATER = window_on(date(2026, 11, 26), "09:30", "11:30")
 LONG = "một giấy tờ có tên rất dài " * 40
 TELLINGS = [
     SPEAKER.message_received(),
     SPEAKER.question("Ông/Bà ở xã nào?"),
-    SPEAKER.confirmed(VisitPurpose.PICKUP, WHEN, "Đăng ký khai sinh"),
-    SPEAKER.worker_assigned(VisitPurpose.PICKUP, "Nguyễn Hoàng Thị Phương Thảo Nguyên", "BC-001", WHEN),
+    SPEAKER.confirmed(VisitPurpose.PICKUP.label, WHEN, "Đăng ký khai sinh"),
+    SPEAKER.worker_assigned(VisitPurpose.PICKUP.label, "Nguyễn Hoàng Thị Phương Thảo Nguyên", "BC-001", WHEN),
     SPEAKER.worker_coming("Phạm Văn Bưu", "BC-001", WHEN),
-    SPEAKER.rescheduled(VisitPurpose.RETURN, WHEN),
+    SPEAKER.rescheduled(VisitPurpose.RETURN.label, WHEN),
     SPEAKER.visit_failed("worker_breakdown", "post", WHEN),
     SPEAKER.held_at_counter("not_home", "Bưu cục Duy Vinh"),
     SPEAKER.papers_incomplete([LONG]),
@@ -37,6 +38,10 @@ TELLINGS = [
     SPEAKER.result_ready(),
     SPEAKER.return_scheduled(WHEN),
     SPEAKER.result_delivered(),
+    SPEAKER.window_lost(VisitPurpose.PICKUP.label, WHEN, LATER),
+    SPEAKER.coming_despite_cancel("Phạm Văn Bưu", "BC-001", WHEN),
+    SPEAKER.papers_return_scheduled(WHEN),
+    SPEAKER.papers_returned(),
 ]
 
 
@@ -63,10 +68,28 @@ def test_every_failure_has_a_reason_in_words() -> None:
 
 def test_a_promise_is_told_with_day_and_hours() -> None:
     """A citizen would not know when to be at home."""
-    assert "09:30–11:30 thứ Tư 25/11/2026" in SPEAKER.rescheduled(VisitPurpose.PICKUP, WHEN).text
+    assert "09:30–11:30 thứ Tư 25/11/2026" in SPEAKER.rescheduled(VisitPurpose.PICKUP.label, WHEN).text
 
 
 def test_the_post_apologises_for_its_own_fault_only() -> None:
     """A citizen who was out would get an apology, one who waited in vain none."""
     assert "xin lỗi" in SPEAKER.visit_failed("worker_breakdown", "post", WHEN).text
     assert "xin lỗi" not in SPEAKER.visit_failed("not_home", "citizen", WHEN).text
+
+
+@pytest.mark.parametrize(
+    ("about", "promise", "until"),
+    [
+        (About.CONFIRMED, WHEN, WHEN.start),
+        (About.WINDOW_LOST, WHEN, WHEN.start),
+        (About.WORKER_COMING, WHEN, WHEN.end),
+        (About.PICKED_UP, WHEN, WHEN.start + timedelta(hours=23)),
+        (About.RESULT_READY, None, WHEN.start + timedelta(hours=23)),
+    ],
+)
+def test_news_of_a_visit_is_of_use_before_it_and_other_news_for_a_day(
+    about: About, promise: object, until: object
+) -> None:
+    """An operator would hear too late that a citizen does not know of the visit."""
+    now = WHEN.start - timedelta(hours=1)
+    assert useful_until(about, now, WHEN if promise else None) == until

@@ -15,6 +15,31 @@ def test_demo_secrets_are_refused_in_production() -> None:
         Settings.load(environment="production")
 
 
+REAL = {
+    "zalo_app_id": "1",
+    "zalo_oa_id": "2",
+    "zalo_app_secret": "s1",
+    "zalo_oa_secret": "s2",
+    "zalo_consent_code": "",
+    "zalo_oauth_url": "https://oauth.example",
+    "zalo_openapi_url": "https://openapi.example",
+    "zalo_business_url": "https://business.example",
+}
+
+
+def test_a_complete_production_environment_is_taken() -> None:
+    """Nobody could start the real thing."""
+    assert Settings.load(environment="production", **REAL).production
+
+
+@pytest.mark.parametrize("left", sorted(REAL))
+def test_each_default_of_the_fake_server_is_refused_in_production(left: str) -> None:
+    """Citizens' messages would go to a server on this machine, or to nobody's account."""
+    rest = {name: value for name, value in REAL.items() if name != left}
+    with pytest.raises(SettingsRefused, match=left):
+        Settings.load(environment="production", **rest)
+
+
 def test_an_unknown_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A misspelled key would silently do nothing."""
     monkeypatch.setenv("TANNHA_INTAKE_HOTLIN", "1022")

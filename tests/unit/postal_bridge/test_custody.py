@@ -88,6 +88,19 @@ def test_an_open_parcel_leaves_the_desk_only_resealed() -> None:
     assert (back.seal, back.holder, back.fault()) == ("SEAL-2", OFFICE, None)
 
 
+def test_papers_move_from_one_open_parcel_into_another() -> None:
+    """If this fails a supplement's papers are in two parcels at once, in none, or the chain looks forged."""
+    at_desk = picked_up().offer(OFFICE, by()).accept(by()).offer(DESK, by()).accept(by())
+    emptied = at_desk.open(by(), "giấy tờ chuyển vào túi SEAL-9", emptied=True)
+    filled = at_desk.open(by()).reseal("seal-9", by(), added=at_desk.paper_count)
+    assert (emptied.paper_count, filled.paper_count) == (0, 6)
+    assert (emptied.fault(), filled.fault()) == (None, None)
+    with pytest.raises(RuleBroken, match="thiếu giấy tờ"):
+        emptied.reseal("seal-8", by())
+    with pytest.raises(RuleBroken, match="thiếu giấy tờ"):
+        at_desk.open(by()).reseal("seal-8", by(), added=-1)
+
+
 @pytest.mark.parametrize("text", ["", "abc", "số một", "x" * 41, "seal 1"])
 def test_a_seal_has_a_serial(text: str) -> None:
     """If this fails nonsense is taken for the serial of a seal."""
