@@ -161,6 +161,8 @@ class Stack:
                 "DATABASE": f"sqlite:///{self.data / service}.db",
             }
             settings |= {f"TANNHA_{service.upper()}_{k}": v for k, v in {**common, **own}.items()}
+        # The demo clock runs through a day in minutes, and promises are watched at that pace.
+        settings["TANNHA_INTAKE_PROMISE_SWEEP_SECONDS"] = "1"
         settings["TANNHA_INTAKE_SESSION_PRIVATE_KEY"] = str(self.data / "keys" / "session-private.pem")
         settings["TANNHA_INTAKE_ZALO_OPENAPI_URL"] = self.ports.url("fake_zalo")
         settings["TANNHA_INTAKE_ZALO_BUSINESS_URL"] = self.ports.url("fake_zalo")

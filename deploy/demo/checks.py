@@ -9,10 +9,12 @@ from typing import Any
 from deploy.demo import accounts
 from deploy.demo.api import Product, eventually
 from deploy.stack import SERVICES
+from shared.contracts.topics import TOPICS
 from shared.vietnamese.money import format_vnd
 
-CHANGES = {"window_lost", "cancelled", "visit_failed"}
-"""Notices that tell a citizen, before the window, that nobody will come in it."""
+CALLED_OFF = {"cancelled", "visit_failed"}
+MOVED = {"rescheduled", "window_lost"}
+"""Notices that tell a citizen that nobody will come in a window, or in another one."""
 
 
 @dataclass(frozen=True)
@@ -25,16 +27,27 @@ class Check:
 
 
 def settle(product: Product, seconds: float = 60.0) -> None:
-    """Waits until every event is sent and heard: outboxes empty and nothing parked as early or waiting."""
+    """Waits until every event is sent and has been heard by every service that listens to it."""
+    eventually(
+        lambda: all_heard(product) and all_heard(product), seconds, "all events to be sent and applied"
+    )
 
-    def quiet() -> bool:
-        reports = [_operations(product, service) for service in SERVICES]
-        return all(
-            report["outbox_unsent"] == 0 and not [p for p in report["parked"] if p["state"] != "failed"]
-            for report in reports
-        )
 
-    eventually(lambda: quiet() and quiet(), seconds, "all events to be sent and applied")
+def all_heard(product: Product) -> bool:
+    """Whether nothing is on its way: outboxes empty, each consumer as far as the owner, none waits."""
+    reports = {service: _operations(product, service) for service in SERVICES}
+    if any(report["outbox_unsent"] for report in reports.values()):
+        return False
+    if any(event["state"] != "failed" for report in reports.values() for event in report["parked"]):
+        return False
+    parked = {(service, event["topic"]) for service, r in reports.items() for event in r["parked"]}
+    return all(
+        reports[consumer]["applied"].get(topic.name, 0)
+        == reports[topic.owner]["published"].get(topic.name, 0)
+        for topic in TOPICS
+        for consumer in topic.consumers
+        if (consumer, topic.name) not in parked
+    )
 
 
 def _operations(product: Product, service: str) -> dict[str, Any]:
@@ -98,20 +111,30 @@ def _promises(appointments: list[dict[str, Any]], now: datetime) -> Check:
     for appointment in appointments:
         start, end = (datetime.fromisoformat(appointment["window"][side]) for side in ("start", "end"))
         arrived = appointment["arrived_at"] and datetime.fromisoformat(appointment["arrived_at"])
-        if arrived and start <= arrived <= end:
-            kept += 1
-        elif _told_before(appointment, start):
-            announced += 1
-        elif arrived or end < now:
+        former = [datetime.fromisoformat(mark) for mark in appointment["former_windows"]]
+        moved_in_time = all(_told_before(appointment, MOVED, window) for window in former)
+        if not moved_in_time or _is_missed(appointment, arrived, start, end, now):
             broken.append(appointment["appointment_id"])
+        elif arrived:
+            kept += 1
+        elif former or _told_before(appointment, CALLED_OFF, start):
+            announced += 1
     seen = f"{kept} đúng hẹn, {announced} đổi có báo trước, {len(broken)} lỡ"
     return Check("Mọi khung giờ đã hẹn được giữ hoặc được báo trước", not broken, seen)
 
 
-def _told_before(appointment: dict[str, Any], start: datetime) -> bool:
+def _is_missed(
+    appointment: dict[str, Any], arrived: datetime | None, start: datetime, end: datetime, now: datetime
+) -> bool:
+    if arrived:
+        return not start <= arrived <= end
+    return end < now and not _told_before(appointment, CALLED_OFF, start)
+
+
+def _told_before(appointment: dict[str, Any], abouts: set[str], instant: datetime) -> bool:
     return any(
-        notice["about"] in CHANGES
+        notice["about"] in abouts
         and notice["settled_at"]
-        and datetime.fromisoformat(notice["settled_at"]) < start
+        and datetime.fromisoformat(notice["settled_at"]) < instant
         for notice in appointment["notices"]
     )

@@ -44,6 +44,7 @@ class Settings(ServiceSettings):
     api_sign_in_rate: str = "300/minute"
     request_rate: str = "600/minute"
     status_rate: str = "60/minute"
+    promise_sweep_seconds: float = Field(default=60.0, gt=0)
     status_rate_per_code: str = "8/minute"
     zalo_app_id: str = "4000000000000000001"
     zalo_oa_id: str = "388613280878808645"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
-from sqlmodel import col, func, select
+from sqlmodel import Session, col, func, select
 
 from shared.clock import Clock
-from shared.messaging.tables import OutboxRow, ParkedEvent
+from shared.messaging.tables import GatePosition, OutboxRow, ParkedEvent, StreamHead
 from shared.messaging.unit_of_work import Transactions
 from shared.web.roles import Role, allow
 
@@ -19,17 +19,25 @@ def operations_router(transactions: Transactions, clock: Clock) -> APIRouter:
 
     @router.get("/api/operations", dependencies=[allow(Role.ADMINISTRATOR, Role.INSPECTOR)])
     def operations() -> dict[str, Any]:
-        """How many events wait to be sent and since when, and each event that is parked and why."""
+        """What waits to be sent and since when, what is parked and why, and how far each topic has come.
+
+        `published` and `applied` are sums of the sequence numbers of all keys by topic: a consumer has heard
+        everything when its sum equals the owner's.
+        """
         with transactions.reading() as session:
             unsent, oldest = session.exec(
                 select(func.count(), func.min(OutboxRow.recorded_at)).where(col(OutboxRow.sent_at).is_(None))
             ).one()
             parked = session.exec(select(ParkedEvent).order_by(col(ParkedEvent.parked_at)).limit(500)).all()
+            published = _sums(session, StreamHead)
+            applied = _sums(session, GatePosition)
         return {
             "service": transactions.service,
             "now": clock().isoformat(),
             "outbox_unsent": unsent,
             "oldest_unsent": oldest.isoformat() if oldest else None,
+            "published": published,
+            "applied": applied,
             "parked": [
                 {
                     "event_id": row.event_id,
@@ -46,3 +54,8 @@ def operations_router(transactions: Transactions, clock: Clock) -> APIRouter:
         }
 
     return router
+
+
+def _sums(session: Session, table: type[StreamHead] | type[GatePosition]) -> dict[str, int]:
+    rows = session.exec(select(table.topic, func.sum(table.sequence)).group_by(col(table.topic)))
+    return {topic: int(total) for topic, total in rows}

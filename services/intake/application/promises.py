@@ -1,6 +1,6 @@
 """A promised window is kept, or announced as lost before it starts.
 
-Looked after every minute by business time: a visit for which no worker was found shortly before its
+Looked after every minute, by business time: a visit for which no worker was found shortly before its
 window is moved to the same hours of the next working day, and the citizen hears of it in time.
 """
 
@@ -40,7 +40,6 @@ from shared.messaging.unit_of_work import Transactions, UnitOfWork
 
 log = structlog.get_logger(__name__)
 
-SWEEP_SECONDS = 60.0
 LOST = "Không tìm được nhân viên cho khung giờ đã hẹn."
 """The reason published with the move."""
 
@@ -75,11 +74,12 @@ class PromiseKeeper:
 
     transactions: Transactions
     bus: CommandBus
+    every_seconds: float = 60.0
 
     def work(self, stopping: threading.Event) -> float:
         """One round for a `SoleWorker`."""
         self.sweep(stopping)
-        return SWEEP_SECONDS
+        return self.every_seconds
 
     def sweep(self, stopping: threading.Event | None = None) -> int:
         """Announces every lost window; answers how many there were. One that fails does not stop the rest."""

@@ -33,7 +33,8 @@ def build_app(service: Service[Settings]) -> FastAPI:
     transactions, bus = service.transactions, service.bus
     sender = NoticeSender(transactions, bus, ports.zalo, ports.call_list)
     notices = SoleWorker(service.engine, "notices", sender.work)
-    promises = SoleWorker(service.engine, "promises", PromiseKeeper(transactions, bus).work)
+    keeper = PromiseKeeper(transactions, bus, service.settings.promise_sweep_seconds)
+    promises = SoleWorker(service.engine, "promises", keeper.work)
 
     @contextmanager
     def reference() -> Iterator[None]:

@@ -31,6 +31,7 @@ WORLD: dict[str, Any] = {
                 "window": WINDOW,
                 "arrived_at": "2026-11-25T10:00:00+07:00",
                 "notices": [],
+                "former_windows": [],
             }
         ]
     },
@@ -90,5 +91,18 @@ def test_each_damage_is_seen(damage: str) -> None:
 def test_a_change_counts_when_it_was_told_before_the_window(told_at: str, holds: bool) -> None:
     """An apology afterwards is not an announcement."""
     world = copy.deepcopy(WORLD)
-    appointment(world).update(arrived_at=None, notices=[{"about": "window_lost", "settled_at": told_at}])
+    appointment(world).update(arrived_at=None, notices=[{"about": "visit_failed", "settled_at": told_at}])
+    assert (broken(world) == []) is holds
+
+
+@pytest.mark.parametrize(
+    ("told_at", "holds"), [("2026-11-24T09:00:00+07:00", True), ("2026-11-24T10:00:00+07:00", False)]
+)
+def test_a_former_window_must_have_been_called_off_before_it_began(told_at: str, holds: bool) -> None:
+    """Moving a visit without a word leaves somebody waiting at the first hour."""
+    world = copy.deepcopy(WORLD)
+    appointment(world).update(
+        former_windows=["2026-11-24T09:30:00+07:00"],
+        notices=[{"about": "window_lost", "settled_at": told_at}],
+    )
     assert (broken(world) == []) is holds
