@@ -65,5 +65,5 @@ def product(stack: Stack) -> Product:
     public = Product(stack.ports)
     with pytest.raises(Refused) as refusal:
         public.post("intake", "/api/requests", NOBODY_AGREED)
-    assert refusal.value.problem["code"] == "consent.missing"
+    assert refusal.value.problem["code"] == "consent.missing", refusal.value.problem
     return public

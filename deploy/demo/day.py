@@ -11,7 +11,7 @@ from typing import Any
 from deploy.demo import accounts
 from deploy.demo.api import Product, eventually
 from deploy.demo.checks import settle
-from deploy.demo.doors import Doors
+from deploy.demo.doors import Doors, advance
 from deploy.demo.handovers import Handovers
 from deploy.demo.seed import Say, plan_offices, requests_of_the_day, seed_day, stops_known
 from shared.clock import DemoClock, at, local
@@ -61,9 +61,7 @@ class Day:
         self.say(f"{local(self.clock()):%H:%M}  {what}")
 
     def _not_before(self, time: str) -> None:
-        instant = at(self.date, time)
-        if instant > self.clock():
-            self.clock.set(instant)
+        advance(self.clock, at(self.date, time))
 
     def _visits(self, until: str) -> None:
         made = self.doors.visit_all(list(self.workers), self.date.isoformat(), at(self.date, until))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any
 from deploy.demo.api import Product
 from shared.clock import DemoClock
 
+STEP, LOOK_SECONDS = timedelta(minutes=20), 1.2
 OUTCOMES = {
     "picked_up": "hồ sơ đã thu gom",
     "delivered": "kết quả đã trao tận nhà",
@@ -45,17 +47,12 @@ class Doors:
                 if visit["state"] == "planned" and expected and expected < until:
                     waiting.append((expected, worker, visit))
         for expected, worker, visit in sorted(waiting, key=lambda one: one[:2]):
-            self._move_clock(max(expected, datetime.fromisoformat(visit["window"]["start"])))
+            advance(self.clock, max(expected, datetime.fromisoformat(visit["window"]["start"])))
             self.visit(worker, visit)
         return len(waiting)
 
     def _visits(self, worker: str, day: str) -> list[dict[str, Any]]:
         return self.product.get("postal_bridge", "/api/worker/visits", worker, day=day)["visits"]  # type: ignore[no-any-return]
-
-    def _move_clock(self, instant: datetime) -> None:
-        """Forward only: a day does not run backwards."""
-        if instant > self.clock():
-            self.clock.set(instant)
 
     def visit(self, worker: str, visit: dict[str, Any]) -> None:
         """From setting off to the end, step by step as the product names the next one."""
@@ -104,6 +101,10 @@ class Doors:
         return f"NP{self.clock():%y%m%d}{self.dice.randrange(10**6):06d}{self.seals:04d}"
 
 
-def later(clock: DemoClock, minutes: int) -> None:
-    """Lets some minutes of the day pass."""
-    clock.set(clock() + timedelta(minutes=minutes))
+def advance(clock: DemoClock, instant: datetime) -> None:
+    """Moves the clock forward, never back, in steps that leave the product's own watches time to look."""
+    while instant - clock() > STEP:
+        clock.set(clock() + STEP)
+        time.sleep(LOOK_SECONDS)
+    if instant > clock():
+        clock.set(instant)
