@@ -111,11 +111,11 @@ _TRANSITIONS: dict[tuple[AppointmentStatus, AppointmentStep], AppointmentStatus]
 RETURN_LEAD = timedelta(hours=2)
 """A result that just reached the office cannot be on a route sooner."""
 
-ANNOUNCE_AHEAD = timedelta(minutes=90)
-"""A visit without a worker so shortly before its window is given up, so that the citizen hears in time."""
+ANNOUNCE_AHEAD = timedelta(minutes=45)
+"""A visit without a worker so shortly before its window is given up: dispatchers plan at 06:30 for 07:30."""
 TIME_TO_PLAN = timedelta(minutes=20)
 """So long after a promise was made the planner may still find a worker for an early window."""
-LAST_CALL = timedelta(minutes=45)
+LAST_CALL = timedelta(minutes=30)
 """Later than that nobody can get there, however fresh the promise is."""
 
 
