@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from deploy.demo.api import Product, Refused
+from deploy.demo.api import Product, Refused, eventually
 from deploy.run import prepare_accounts
 from deploy.stack import Ports, Stack
 from shared.clock import at
@@ -63,7 +63,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def product(stack: Stack) -> Product:
     """The product, spoken to over HTTP only, once it knows the post offices and can promise visits."""
     public = Product(stack.ports)
-    with pytest.raises(Refused) as refusal:
-        public.post("intake", "/api/requests", NOBODY_AGREED)
-    assert refusal.value.problem["code"] == "consent.missing", refusal.value.problem
+
+    def only_the_consent_is_missing() -> bool:
+        try:
+            public.post("intake", "/api/requests", NOBODY_AGREED)
+        except Refused as refusal:
+            return bool(refusal.problem["code"] == "consent.missing")
+        return False
+
+    eventually(only_the_consent_is_missing, what="the post offices to be known")
     return public

@@ -106,9 +106,9 @@ def test_a_withdrawn_request_is_not_booked_again_after_a_vain_visit(intake: Inta
 def test_a_lost_window_is_announced_once_before_it_starts(intake: Intake) -> None:
     """A citizen would wait at home for a worker whom nobody ever named."""
     request = intake.confirmed()
-    intake.clock.set(at(TOMORROW, "07:55"))
+    intake.clock.set(at(TOMORROW, "08:40"))
     assert intake.sweep() == 0
-    intake.clock.set(at(TOMORROW, "08:01"))
+    intake.clock.set(at(TOMORROW, "08:46"))
     assert intake.sweep() == 1
     assert intake.sweep() == 0
     (moved,) = intake.published(AppointmentRescheduled)
@@ -130,17 +130,18 @@ def test_a_visit_with_a_worker_keeps_its_window(intake: Intake) -> None:
 
 def test_a_fresh_booking_is_left_to_the_planner_for_a_while(intake: Intake) -> None:
     """The earliest window on offer could never be kept: it would be moved at once."""
-    intake.clock.set(at(TOMORROW, "08:20"))
+    intake.clock.set(at(TOMORROW, "08:29"))
     intake.confirmed()
+    intake.clock.set(at(TOMORROW, "08:46"))
     assert intake.sweep() == 0
-    intake.clock.set(at(TOMORROW, "08:41"))
+    intake.clock.set(at(TOMORROW, "08:51"))
     assert intake.sweep() == 1
 
 
 def test_a_plan_for_a_lost_window_comes_too_late(intake: Intake) -> None:
     """A worker would come at the hour that was taken back."""
     request = intake.confirmed()
-    intake.clock.set(at(TOMORROW, "08:01"))
+    intake.clock.set(at(TOMORROW, "08:46"))
     intake.sweep()
     intake.applied(stop(request))
     seen = status_of(intake, request)["appointments"][0]
@@ -158,7 +159,7 @@ def test_each_broken_promise_is_looked_at_alone(intake: Intake, monkeypatch: pyt
         return execute(bus, command, *rest)
 
     monkeypatch.setattr(type(intake.service.bus), "execute", stumbling)
-    intake.clock.set(at(TOMORROW, "08:01"))
+    intake.clock.set(at(TOMORROW, "08:46"))
     assert intake.sweep() == 1
     assert [event["appointment_id"] for event in intake.published(AppointmentRescheduled)] == [
         second["appointment_id"]

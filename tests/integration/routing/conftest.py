@@ -16,6 +16,7 @@ from sqlmodel import col, select
 
 from services.routing.application.commands import LoadReference
 from services.routing.application.solver_port import OnProgress, Progress
+from services.routing.application.urgent import UrgentPlanner
 from services.routing.bootstrap import RoutingService, bootstrap
 from services.routing.domain.assemble import plan_without_solver
 from services.routing.domain.problem import Problem
@@ -147,6 +148,10 @@ class Routing:
             envelopes = [Envelope.from_bytes(row.body) for row in rows]
         return [envelope.data for envelope in envelopes if f"{envelope.topic}/{envelope.type}" == kind]
 
+    def insert_urgent(self) -> int:
+        """One round of looking after near stops that no plan has."""
+        return UrgentPlanner(self.service.transactions, self.service.bus).sweep()
+
     def now(self, clock_time: str, day: date = DAY) -> None:
         """Sets the business clock."""
         self.clock.set(at(day, clock_time))
@@ -154,15 +159,17 @@ class Routing:
 
 @pytest.fixture
 def routing(tmp_path: Path) -> Iterator[Routing]:
+    """Routing on a fresh SQLite file."""
+    made = open_routing(tmp_path, f"sqlite:///{tmp_path}/routing.db")
+    yield made
+    made.service.engine.dispose()
+
+
+def open_routing(folder: Path, database: str) -> Routing:
     """Two offices, three workers, one plain and one certified procedure; it is the evening before."""
-    private, public = ensure_key_pair(tmp_path / "keys")
-    clock = DemoClock(tmp_path / "clock")
-    settings = Settings(
-        database=f"sqlite:///{tmp_path}/routing.db",
-        session_public_key=public,
-        demo_clock=clock.file,
-        data_dir=tmp_path,
-    )
+    private, public = ensure_key_pair(folder / "keys")
+    clock = DemoClock(folder / "clock")
+    settings = Settings(database=database, session_public_key=public, demo_clock=clock.file, data_dir=folder)
     solver = QuickSolver()
     service = bootstrap(settings, solver=solver)
     service.migrate()
@@ -173,8 +180,7 @@ def routing(tmp_path: Path) -> Iterator[Routing]:
     made.now("18:00", date(2026, 11, 25))
     made.hear(procedure("1.001"))
     made.hear(procedure("2.002", skill="certified"))
-    yield made
-    service.engine.dispose()
+    return made
 
 
 def procedure(code: str, skill: str = "none", minutes: int = 10) -> ProcedurePublished:

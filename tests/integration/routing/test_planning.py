@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
+from sqlmodel import select
+
 from shared.clock import at
 from shared.contracts.intake import (
     AppointmentCancelled,
@@ -16,6 +18,7 @@ from shared.contracts.intake import (
 )
 from shared.contracts.postal import VisitCompleted, VisitFailed, VisitStarted
 from shared.messaging.guard import Outcome
+from shared.messaging.tables import OutboxRow
 
 from .conftest import DAY, DISPATCHER, INSPECTOR, OFFICE, STRANGER, Routing, appointment, procedure
 
@@ -122,6 +125,17 @@ def test_workers_on_the_road_come_back_for_a_result(routing: Routing) -> None:
     assert tours == {"s-1": 1, "s-2": 1, "s-3": 1, "s-4": 1, "s-5": 2}
 
 
+def test_revisions_of_a_day_are_one_stream_in_order(routing: Routing) -> None:
+    """Broken when a consumer may hear an older revision of a day after a newer one, and drives by it."""
+    tomorrow = DAY + timedelta(days=1)
+    for day in (DAY, DAY, tomorrow):
+        routing.plan(day=day)
+    with routing.service.transactions.reading() as session:
+        rows = session.exec(select(OutboxRow).where(OutboxRow.topic == "routing.plan.v1")).all()
+        seen = [(row.key, row.sequence) for row in rows]
+    assert seen == [(f"{OFFICE}:{DAY}", 1), (f"{OFFICE}:{DAY}", 2), (f"{OFFICE}:{tomorrow}", 1)]
+
+
 def test_two_planners_at_once_one_wins(routing: Routing) -> None:
     """Broken when a plan computed on an older one overwrites it without a word."""
     routing.hear(appointment(1))
@@ -150,7 +164,7 @@ def test_the_same_key_answers_the_same_plan(routing: Routing) -> None:
     key = {"idempotency-key": "plan-0001"}
     first = client.post(f"/api/offices/{OFFICE}/plans/{DAY}", json={"seconds": 1}, headers=key).json()
     again = client.post(f"/api/offices/{OFFICE}/plans/{DAY}", json={"seconds": 1}, headers=key).json()
-    assert again["plan_id"] == first["plan_id"]
+    assert (again["plan_id"], again["revision"]) == (first["plan_id"], 1)
     other = client.post(f"/api/offices/{OFFICE}/plans/{DAY}", json={"seconds": 2}, headers=key)
     assert other.json()["code"] == "idempotency.key_reused"
 
