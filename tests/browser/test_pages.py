@@ -68,7 +68,7 @@ def test_a_citizen_books_without_javascript_on_a_phone(people: People, today: da
     citizen.presses("Đặt lịch")
     expect(page.get_by_role("heading", name="Mã yêu cầu của Ông/Bà")).to_be_visible()
     citizen.looks("booking-5-done-360")
-    citizen.follows("Xem yêu cầu")
+    citizen.presses("Xem yêu cầu")
     page.get_by_label("4 số cuối điện thoại").fill("0731")
     citizen.presses("Xem", exact=True)
     expect(page.get_by_role("heading", level=1)).to_have_text("Đã hẹn lịch")
