@@ -31,16 +31,22 @@ NOBODY_AGREED = wish("1.001193", "0900000700", window(date(2026, 11, 25), "07:30
 WHOLE_PRODUCT = ("tests/browser/", "tests/faults/", "tests/journey/")
 """Folders whose tests start all processes: one by one, or they starve each other of the cores."""
 
+POSTGRES = "tests/integration/test_postgres.py"
+"""Tests that share one PostgreSQL server."""
+
 
 class _WholeProductOnOneWorker(LoadScopeScheduling):  # type: ignore[misc]
-    """Any worker takes any test, except that all tests of the whole product go to the same worker.
+    """Any worker takes any test, except that all tests of the whole product go to the same worker, and so do
+    those that share a server.
 
     xdist's own way (the mark `xdist_group`) has no effect under pytest 9.2: xdist 3.8 writes the group
     into an attribute that no longer exists.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "the whole product" if nodeid.startswith(WHOLE_PRODUCT) else nodeid
+        if nodeid.startswith(WHOLE_PRODUCT):
+            return "the whole product"
+        return "postgres" if nodeid.startswith(POSTGRES) else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -20,5 +20,6 @@ class Settings(ServiceSettings):
     port: int = Field(default=8102, ge=1, le=65535)
     database: str = "sqlite:///var/routing.db"
     solver_seconds: float = Field(default=2.0, gt=0, le=60)
+    urgent_sweep_seconds: float = Field(default=3.0, gt=0)
     reference_dir: Path = Path(__file__).parent / "data"
     map_tiles: str | None = None

@@ -19,7 +19,10 @@ class RouteSummary(Contract):
 
 
 class PlanPublished(Event):
-    """The day of one post office was planned, again or for the first time."""
+    """The day of one post office was planned, again or for the first time.
+
+    `plan_id` names the office's day, so that its revisions come in order.
+    """
 
     KIND: ClassVar[str] = "published"
     KEY: ClassVar[str] = "plan_id"

@@ -11,13 +11,13 @@ from fastapi import FastAPI
 from services.intake.application.notice_sender import NoticeSender
 from services.intake.application.promises import PromiseKeeper
 from services.intake.application.reference import publish_reference
-from services.intake.application.sole_worker import SoleWorker
 from services.intake.bootstrap import zalo_webhook
 from services.intake.entrypoints.api import LABELS, api_router
 from services.intake.entrypoints.web import web_routers
 from services.intake.entrypoints.webhooks import webhook_router
 from services.intake.settings import Settings
 from shared.errors import Unavailable
+from shared.messaging.sole_worker import SoleWorker
 from shared.service import Service
 from shared.service_app import service_app
 from shared.web.keys import ensure_key_pair, load_private_key

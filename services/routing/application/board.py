@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -20,6 +22,8 @@ PURPOSES = {
     "supplement": "Thu gom giấy tờ bổ sung",
     "return": "Trả kết quả",
 }
+ORIGINS = {"solver": "lập lộ trình", "move": "chuyển tay", "urgent": "tự xếp điểm mới"}
+"""How a revision came about."""
 SKILLS = {"guidance": "hướng dẫn", "certified": "có chứng chỉ", "experienced": "nhiều kinh nghiệm"}
 COLOURS = 8
 """How many route colours the map has before they repeat."""
@@ -108,6 +112,11 @@ class Board:
         return sum(len(line.stops) for line in self.workers) + len(self.unassigned) + len(self.waiting)
 
     @property
+    def not_in_plan(self) -> int:
+        """Stops that came after the plan in force was made: they call for a new one."""
+        return len(self.waiting) if self.plan else 0
+
+    @property
     def done(self) -> int:
         """Visits that are over."""
         over = {StopState.DONE, StopState.FAILED}
@@ -167,6 +176,18 @@ def read_board(session: Session, office: Office, day: date, now: datetime) -> Bo
         waiting=lines([row for row in rows if row.status is StopState.WAITING]),
         withdrawn=sum(row.status is StopState.WITHDRAWN for row in rows),
     )
+
+
+def days_not_in_plan(session: Session, office_id: str, since: date) -> Mapping[date, int]:
+    """The planned days of an office with stops that came after the plan: day to how many."""
+    planned = select(col(PlanRow.day)).where(PlanRow.office_id == office_id)
+    found = select(col(StopRow.day)).where(
+        StopRow.office_id == office_id,
+        StopRow.state == StopState.WAITING,
+        col(StopRow.day) >= since,
+        col(StopRow.day).in_(planned),
+    )
+    return Counter(session.exec(found.order_by(col(StopRow.day))))
 
 
 def _team(session: Session, office_id: str, day: date, rows: list[StopRow]) -> list[PostalWorker]:

@@ -65,6 +65,13 @@ class PublishPlan(Command):
     draft: PlanDraft = Field(exclude=True)
 
 
+class InsertUrgentStops(Command):
+    """Put the stops of a planned day that nobody has looked at, and that are near, where they fit best."""
+
+    office_id: str
+    day: date
+
+
 class MoveStop(Command):
     """Give a stop to another worker by hand; later plans keep it there."""
 

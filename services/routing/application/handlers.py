@@ -7,8 +7,7 @@ from typing import Any
 
 from sqlmodel import select
 
-from services.routing.application.commands import LoadReference, MoveStop, PublishPlan
-from services.routing.application.draft import LeftOut
+from services.routing.application.commands import InsertUrgentStops, LoadReference, MoveStop, PublishPlan
 from services.routing.application.handlers_reference import (
     copy_calendar_day,
     copy_procedure,
@@ -17,10 +16,11 @@ from services.routing.application.handlers_reference import (
 )
 from services.routing.application.moving import move_option, plan_as_it_stands
 from services.routing.application.planner import draft_of
-from services.routing.application.planning_day import read_day, stops_of
+from services.routing.application.planning_day import read_day
 from services.routing.application.ports import Ports
-from services.routing.application.publishing import publish_plan
+from services.routing.application.publishing import publish_plan, still_left_out
 from services.routing.application.records import Procedure, StopRow
+from services.routing.application.urgent import insert_urgent_stops
 from services.routing.domain import stops
 from services.routing.domain.stops import FIXED, StopState
 from shared.actor import Role
@@ -72,17 +72,9 @@ def move_stop(command: MoveStop, uow: UnitOfWork, ports: Ports) -> dict[str, Any
         raise RuleBroken(first.text, code=first.code, hints=tuple(reason.text for reason in others))
     row.locked_to = command.to_worker
     uow.session.add(row)
-    draft = draft_of(planning_day, option.after).model_copy(update={"unassigned": _still_left(uow, row)})
+    left = still_left_out(uow.session, row.office_id, row.day, except_for={row.stop_id})
+    draft = draft_of(planning_day, option.after).model_copy(update={"unassigned": left})
     return publish_plan(uow, row.office_id, row.day, draft, origin="move", note=command.note)
-
-
-def _still_left(uow: UnitOfWork, moved: StopRow) -> tuple[LeftOut, ...]:
-    """The stops the last search left out, with its reasons: a move by hand explains nothing anew."""
-    return tuple(
-        LeftOut(stop_id=row.stop_id, reason_code=row.reason_code, reason=row.reason)
-        for row in stops_of(uow.session, moved.office_id, moved.day)
-        if row.status is StopState.UNASSIGNED and row.stop_id != moved.stop_id
-    )
 
 
 def _must_dispatch(uow: UnitOfWork, office_id: str) -> None:
@@ -248,6 +240,7 @@ COMMANDS: Mapping[type[Command], CommandHandler] = {
     LoadReference: load_reference,
     PublishPlan: publish,
     MoveStop: move_stop,
+    InsertUrgentStops: insert_urgent_stops,
 }
 
 EVENTS: Mapping[type[Event], Callable[[Any, UnitOfWork, Any], None]] = {

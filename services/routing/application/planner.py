@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
-
 from services.routing.application.commands import PublishPlan
 from services.routing.application.draft import (
     LeftOut,
@@ -20,7 +18,7 @@ from services.routing.application.draft import (
 )
 from services.routing.application.planning_day import PlanningDay, read_day
 from services.routing.application.ports import Ports
-from services.routing.application.publishing import NewerPlan, StopsChanged
+from services.routing.application.publishing import StopsChanged
 from services.routing.application.records import StopRow
 from services.routing.application.solver_port import Progress
 from services.routing.application.times import instant_of
@@ -56,8 +54,8 @@ class DayPlanner:
     ) -> dict[str, Any]:
         """Searches for at most `seconds` and publishes; answers as `GET /api/offices/…/plans/…` does.
 
-        A stop that changed during the search (a visit began, an appointment was cancelled) makes a new
-        search; a newer plan raises NewerPlan, because somebody else has just decided.
+        A stop that changed during the search (a visit began, an appointment was cancelled, a late one was
+        inserted) makes a new search; NewerPlan is raised when somebody else has just decided.
         """
         actor.must_serve_office(office_id)
         for remaining in reversed(range(ATTEMPTS)):
@@ -68,8 +66,6 @@ class DayPlanner:
             except StopsChanged:
                 if not remaining:
                     raise
-            except IntegrityError as error:
-                raise NewerPlan from error  # two transactions numbered the same revision
         raise AssertionError("the last attempt returns or raises")
 
     def _search(self, office_id: str, day: date, seconds: float, on_row: OnRow) -> PlanDraft:

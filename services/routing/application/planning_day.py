@@ -12,7 +12,14 @@ from datetime import date, datetime
 from sqlmodel import Session, col, select
 
 from services.routing.application.ports import Ports
-from services.routing.application.records import CalendarEntry, Office, PlanRow, PostalWorker, StopRow
+from services.routing.application.records import (
+    CalendarEntry,
+    Office,
+    PlanRow,
+    PostalWorker,
+    StopRow,
+    plan_id_of,
+)
 from services.routing.application.times import seconds_into, seconds_of
 from services.routing.application.tours import tour_id, tour_of, with_second_tours
 from services.routing.domain.problem import (
@@ -72,7 +79,7 @@ def stops_of(session: Session, office_id: str, day: date) -> list[StopRow]:
 
 def latest_plan(session: Session, office_id: str, day: date) -> PlanRow | None:
     """The plan in force."""
-    found = select(PlanRow).where(PlanRow.office_id == office_id, PlanRow.day == day)
+    found = select(PlanRow).where(PlanRow.plan_id == plan_id_of(office_id, day))
     return session.exec(found.order_by(col(PlanRow.revision).desc())).first()
 
 
@@ -80,6 +87,14 @@ def latest_revision(session: Session, office_id: str, day: date) -> int:
     """The number of the plan in force, 0 when there is none."""
     plan = latest_plan(session, office_id, day)
     return plan.revision if plan else 0
+
+
+def revisions_after(session: Session, office_id: str, day: date, revision: int) -> list[PlanRow]:
+    """The revisions that came after this one, oldest first."""
+    found = select(PlanRow).where(
+        PlanRow.plan_id == plan_id_of(office_id, day), col(PlanRow.revision) > revision
+    )
+    return list(session.exec(found.order_by(col(PlanRow.revision))))
 
 
 def on_shift(session: Session, office_id: str, day: date) -> list[PostalWorker]:

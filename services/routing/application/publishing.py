@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
 from sqlmodel import Session
 
-from services.routing.application.draft import PlanDraft, PlannedRoute, PlannedVisit
-from services.routing.application.planning_day import latest_revision, stops_of
-from services.routing.application.records import PlanRow, StopRow
+from services.routing.application.draft import LeftOut, PlanDraft, PlannedRoute, PlannedVisit
+from services.routing.application.planning_day import revisions_after, stops_of
+from services.routing.application.records import PlanRow, StopRow, plan_id_of
 from services.routing.domain import stops
 from services.routing.domain.stops import StopState, Told
 from shared.contracts.intake import Window
 from shared.contracts.routing import PlanPublished, RouteSummary, StopScheduled, StopUnassigned
 from shared.errors import RuleBroken
 from shared.messaging.unit_of_work import UnitOfWork
+
+URGENT = "urgent"
+"""Origin of a revision that nobody asked for: a late stop was inserted and nothing else decided."""
 
 
 class NewerPlan(RuleBroken):
@@ -31,7 +35,7 @@ class NewerPlan(RuleBroken):
 
 
 class StopsChanged(RuleBroken):
-    """A stop began, moved or was cancelled while the plan was being made."""
+    """A stop began, moved, was cancelled or inserted unasked while the plan was being made."""
 
     code = "plan.stops_changed"
     retryable = True
@@ -45,16 +49,21 @@ def publish_plan(
 ) -> dict[str, Any]:
     """Makes the draft the plan in force and answers it.
 
-    Raises NewerPlan or StopsChanged when the facts it was computed on are no longer true.
+    The facts are read again in this transaction, which is serializable: what commits while it runs makes
+    it lose and start over, so no start, cancellation or newer plan is overwritten. Raises NewerPlan or
+    StopsChanged when the facts that the draft was computed on are no longer true.
     """
     rows = {row.stop_id: row for row in stops_of(uow.session, office_id, day)}
-    if latest_revision(uow.session, office_id, day) != draft.base_revision:
+    newer = revisions_after(uow.session, office_id, day, draft.base_revision)
+    if any(plan.origin != URGENT for plan in newer):
         raise NewerPlan
-    for stop_id, version in draft.versions.items():
-        if stop_id not in rows or rows[stop_id].version != version:
-            raise StopsChanged
+    changed = any(
+        stop_id not in rows or rows[stop_id].version != version for stop_id, version in draft.versions.items()
+    )
+    if newer or changed:
+        raise StopsChanged
     plan = PlanRow(
-        plan_id=uow.new_id(),
+        plan_id=plan_id_of(office_id, day),
         office_id=office_id,
         day=day,
         revision=draft.base_revision + 1,
@@ -144,6 +153,17 @@ def _leave_out(uow: UnitOfWork, row: StopRow, reason_code: str, reason: str) -> 
                 reason=reason,
             )
         )
+
+
+def still_left_out(
+    session: Session, office_id: str, day: date, except_for: Collection[str] = ()
+) -> tuple[LeftOut, ...]:
+    """The stops the last search left out, with its reasons: a change of one stop explains nothing anew."""
+    return tuple(
+        LeftOut(stop_id=row.stop_id, reason_code=row.reason_code, reason=row.reason)
+        for row in stops_of(session, office_id, day)
+        if row.status is StopState.UNASSIGNED and row.stop_id not in except_for
+    )
 
 
 def plan_answer(session: Session, plan: PlanRow) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from services.routing.application.moving import MoveOption
 from services.routing.application.planning_day import latest_plan, stops_of
 from services.routing.application.publishing import plan_answer
-from services.routing.application.records import Office, PlanRow, PostalWorker, StopRow
+from services.routing.application.records import Office, PlanRow, PostalWorker, StopRow, plan_id_of
 from services.routing.application.times import instant_of
 from services.routing.application.tours import tour_of
 from shared.errors import NotFound
@@ -96,9 +96,9 @@ def plan_in_force(session: Session, office_id: str, day: date) -> dict[str, Any]
     return plan_answer(session, plan)
 
 
-def plan_named(session: Session, plan_id: str) -> PlanRow:
+def plan_named(session: Session, plan_id: str, revision: int) -> PlanRow:
     """One revision. Raises NotFound."""
-    plan = session.get(PlanRow, plan_id)
+    plan = session.get(PlanRow, (plan_id, revision))
     if plan is None:
         raise NotFound("Không có lộ trình này.", code="plan.unknown")
     return plan
@@ -106,7 +106,7 @@ def plan_named(session: Session, plan_id: str) -> PlanRow:
 
 def revisions(session: Session, office_id: str, day: date) -> list[PlanRow]:
     """All plans of a day, newest first."""
-    found = select(PlanRow).where(PlanRow.office_id == office_id, PlanRow.day == day)
+    found = select(PlanRow).where(PlanRow.plan_id == plan_id_of(office_id, day))
     return list(session.exec(found.order_by(col(PlanRow.revision).desc())))
 
 
@@ -132,7 +132,7 @@ def move_answer(option: MoveOption, day: date) -> dict[str, Any]:
 def overview(session: Session) -> dict[str, Any]:
     """Everything an inspector compares: stops by state, and each stop's promise against its schedule."""
     rows = list(session.exec(select(StopRow).order_by(col(StopRow.window_start), col(StopRow.stop_id))))
-    plans = [(plan.office_id, plan.day) for plan in session.exec(select(PlanRow))]
+    plans = session.exec(select(PlanRow.plan_id)).all()
     return {
         "stops_by_state": dict(Counter(row.state for row in rows)),
         "plans": len(plans),

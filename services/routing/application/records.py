@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, MetaData, Text, UniqueConstraint
+from sqlalchemy import JSON, Column, MetaData, Text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -20,6 +20,11 @@ class RoutingTable(SQLModel, registry=registry()):
     """Base of the routing tables."""
 
     metadata = MetaData()
+
+
+def plan_id_of(office_id: str, day: date) -> str:
+    """The name of the plan of an office's day. Its revisions are one stream of events, in their order."""
+    return f"{office_id}:{day.isoformat()}"
 
 
 def _json() -> Any:
@@ -178,16 +183,16 @@ class StopRow(RoutingTable, table=True):
 class PlanRow(RoutingTable, table=True):
     """One revision of the plan of an office's day; rows are added, never changed.
 
-    `routes` and `unassigned` are JSON as the API answers them, `progress` the rows of the search.
-    `origin` is `solver` or `move`.
+    `plan_id` names the office's day (`plan_id_of`), so all revisions share it. `routes` and `unassigned`
+    are JSON as the API answers them, `progress` the rows of the search. `origin` is `solver`, `move` or
+    `urgent` (a late stop inserted unasked).
     """
 
     __tablename__ = "plan"
-    __table_args__ = (UniqueConstraint("office_id", "day", "revision"),)
     plan_id: str = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
     office_id: str = Field(index=True)
     day: date
-    revision: int
     origin: str
     note: str = ""
     made_by: str

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
 
 from services.routing.application.reference import load_reference_files
+from services.routing.application.urgent import UrgentPlanner
 from services.routing.bootstrap import RoutingService, planner_of
 from services.routing.entrypoints import api, web
 from services.routing.entrypoints.jobs import PlanningJobs
 from services.routing.entrypoints.parts import Parts
+from shared.errors import Unavailable
+from shared.messaging.sole_worker import SoleWorker
 from shared.service_app import service_app
 
 WEB = Path(__file__).parent.parent / "web"
@@ -20,8 +23,13 @@ LABELS = {"day": "ngày", "seconds": "số giây", "to_worker": "bưu tá", "not
 
 
 def build_app(service: RoutingService) -> FastAPI:
-    """Pages and API; at the start the reference data is loaded, at the end running searches are stopped."""
+    """Pages and API; at the start the reference data is loaded, at the end running searches are stopped.
+
+    While they serve, near stops that no plan has are inserted.
+    """
     planner = planner_of(service)
+    urgent = UrgentPlanner(service.transactions, service.bus, service.settings.urgent_sweep_seconds)
+    inserting = SoleWorker(service.engine, "urgent", urgent.work)
     jobs = PlanningJobs(planner)
 
     @contextmanager
@@ -38,8 +46,17 @@ def build_app(service: RoutingService) -> FastAPI:
         routers=[api.router, web.router],
         web=WEB,
         labels=LABELS,
-        beside=[planning],
+        beside=[planning, inserting.running],
+        ready_checks={"urgent": _alive(inserting)},
         tile_url=service.settings.map_tiles,
     )
     app.state.routing = Parts(service, planner, jobs)
     return app
+
+
+def _alive(worker: SoleWorker) -> Callable[[], None]:
+    def check() -> None:
+        if not worker.alive:
+            raise Unavailable("Bộ tự xếp điểm mới đã dừng.")
+
+    return check

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from services.routing.application import queries
-from services.routing.application.board import PURPOSES, read_board
+from services.routing.application.board import ORIGINS, PURPOSES, days_not_in_plan, read_board
 from services.routing.application.commands import MoveStop
 from services.routing.application.moving import MoveOption, move_options
 from services.routing.application.planning_day import read_day
@@ -72,7 +72,9 @@ def board(
     """A day of an office: workers with their stops, what is unassigned and why, the map."""
     now = parts.service.transactions.clock()
     office = _office(session, actor, chosen)
-    day = ngay or local_date(now)
+    today = local_date(now)
+    day = ngay or today
+    late = days_not_in_plan(session, office.office_id, today)
     return render(
         request,
         "routing/board.html",
@@ -80,7 +82,11 @@ def board(
         offices=queries.offices(session) if actor.role is not Role.DISPATCHER else [],
         yesterday=board_path(office.office_id, day - timedelta(days=1)),
         tomorrow=board_path(office.office_id, day + timedelta(days=1)),
-        may_plan=actor.role is Role.DISPATCHER and day >= local_date(now),
+        other_days=[
+            (each, board_path(office.office_id, each), count) for each, count in late.items() if each != day
+        ],
+        origins=ORIGINS,
+        may_plan=actor.role is Role.DISPATCHER and day >= today,
         revisions=queries.revisions(session, office.office_id, day),
     )
 
@@ -207,10 +213,10 @@ def _move_page(
     )
 
 
-@router.get("/dieu-do/lo-trinh/{plan_id}", dependencies=[MAY_READ])
-def revision(request: Request, plan_id: str, session: Reading, actor: CurrentActor) -> Response:
+@router.get("/dieu-do/lo-trinh/{plan_id}/{number}", dependencies=[MAY_READ])
+def revision(request: Request, plan_id: str, number: int, session: Reading, actor: CurrentActor) -> Response:
     """One revision of a plan as it was published."""
-    plan = queries.plan_named(session, plan_id)
+    plan = queries.plan_named(session, plan_id, number)
     must_see_office(actor, plan.office_id)
     return render(
         request,

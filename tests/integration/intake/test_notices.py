@@ -12,9 +12,9 @@ from services.intake.application.commands import SettleNotice
 from services.intake.application.notice_port import ChannelStopped, Notice, NoticeDelayed, Receipt
 from services.intake.application.notice_sender import NoticeSender
 from services.intake.application.records import NoticeRow
-from services.intake.application.sole_worker import SoleWorker
 from shared.clock import FixedClock, at
 from shared.contracts.intake import NoticeFailed, NoticeSent
+from shared.messaging.sole_worker import SoleWorker
 from tests.integration.intake.conftest import OPERATOR, TODAY, Intake, window
 
 MACHINE = at(TODAY, "08:00")
@@ -159,7 +159,7 @@ def test_an_unknown_failure_of_the_channel_is_tried_again(intake: Intake) -> Non
 
 def test_the_thread_survives_whatever_a_round_raises(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
     """After one failure nobody would be told anything until the next restart."""
-    monkeypatch.setattr("services.intake.application.sole_worker.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("shared.messaging.sole_worker.RETRY_SECONDS", 0.0)
     rounds = []
 
     def work(stopping: object) -> float:

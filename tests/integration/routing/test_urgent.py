@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from services.routing.application.records import PlanRow
-from services.routing.application.sole_worker import SoleWorker
 from shared.clock import at
 from shared.contracts.intake import AppointmentRescheduled, Window
+from shared.messaging.sole_worker import SoleWorker
 
 from .conftest import DAY, DISPATCHER, OFFICE, Routing, appointment
 from .test_pages import browser

@@ -1,0 +1,119 @@
+"""A stop that comes after its day was planned is never left unplanned because nobody looked.
+
+When its window is near it is put, unasked, where it fits best in the plan in force; nothing else changes its
+worker or its order. What does not fit is left out with the reason, for the dispatcher to see.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlmodel import Session, col, select
+
+from services.routing.application.commands import InsertUrgentStops
+from services.routing.application.draft import LeftOut
+from services.routing.application.moving import plan_as_it_stands
+from services.routing.application.planner import draft_of
+from services.routing.application.planning_day import read_day, revisions_after, stops_of
+from services.routing.application.ports import Ports
+from services.routing.application.publishing import URGENT, publish_plan, still_left_out
+from services.routing.application.records import PlanRow, StopRow
+from services.routing.domain.assemble import insert_urgent
+from services.routing.domain.stops import StopState
+from shared.clock import local_date
+from shared.contracts.envelope import ActorRef
+from shared.errors import Problem
+from shared.messaging.commands import CommandBus
+from shared.messaging.unit_of_work import Transactions, UnitOfWork
+
+log = structlog.get_logger(__name__)
+
+NEAR = timedelta(hours=24)
+"""A window that starts within this time is not left to the next planning by hand."""
+
+
+def insert_urgent_stops(command: InsertUrgentStops, uow: UnitOfWork, ports: Ports) -> dict[str, Any]:
+    """Publishes the plan in force with the near stops in it; answers which were inserted, which left out.
+
+    Nothing happens on a day without a plan or without such stops. Raises RuleBroken when the plan in force
+    can no longer be kept: then only a new search helps, and the stops go on waiting for it.
+    """
+    office_id, day = command.office_id, command.day
+    near = [row for row in stops_of(uow.session, office_id, day) if _is_near(row, uow.now)]
+    if not near or not revisions_after(uow.session, office_id, day, 0):
+        return {"inserted": [], "left_out": []}
+    planning_day = read_day(uow.session, office_id, day, uow.now, ports)
+    solution = plan_as_it_stands(planning_day)
+    for row in near:
+        solution = insert_urgent(planning_day.problem, solution, row.stop_id)
+    reasons = {left.stop_id: left.reason for left in solution.unassigned}
+    left_out = tuple(
+        LeftOut(stop_id=row.stop_id, reason_code=reason.code, reason=reason.text)
+        for row in near
+        if (reason := reasons.get(row.stop_id))
+    )
+    known = still_left_out(uow.session, office_id, day)
+    draft = draft_of(planning_day, solution).model_copy(update={"unassigned": (*known, *left_out)})
+    publish_plan(uow, office_id, day, draft, origin=URGENT)
+    return {
+        "inserted": [row.stop_id for row in near if row.stop_id not in reasons],
+        "left_out": [left.stop_id for left in left_out],
+    }
+
+
+def _is_near(row: StopRow, now: datetime) -> bool:
+    return row.status is StopState.WAITING and row.window_start < now + NEAR
+
+
+@dataclass(frozen=True)
+class UrgentPlanner:
+    """Looks for near stops that no plan has, and has them inserted by the service itself."""
+
+    transactions: Transactions
+    bus: CommandBus
+    every_seconds: float = 3.0
+
+    def work(self, stopping: threading.Event) -> float:
+        """One round for a `SoleWorker`."""
+        self.sweep(stopping)
+        return self.every_seconds
+
+    def sweep(self, stopping: threading.Event | None = None) -> int:
+        """Looks after every day once; answers how many stops were decided. A day that fails does not stop
+        the rest, and is looked at again in the next round."""
+        with self.transactions.reading() as session:
+            days = _days_to_look_at(session, self.transactions.clock())
+        decided = 0
+        for office_id, day in days:
+            if stopping is not None and stopping.is_set():
+                break
+            decided += self._insert(office_id, day)
+        return decided
+
+    def _insert(self, office_id: str, day: date) -> int:
+        command = InsertUrgentStops(office_id=office_id, day=day)
+        try:
+            answer = self.bus.execute(command, ActorRef.system("routing"))
+        except Problem as problem:
+            log.info("urgent.not_inserted", office_id=office_id, day=str(day), code=problem.problem_code)
+            return 0
+        except Exception as error:
+            log.exception("urgent.failed", office_id=office_id, day=str(day), error=type(error).__name__)
+            return 0
+        return len(answer["inserted"]) + len(answer["left_out"])
+
+
+def _days_to_look_at(session: Session, now: datetime) -> list[tuple[str, date]]:
+    """Offices and days with a plan in force and a near stop that it does not know."""
+    planned = select(PlanRow).where(PlanRow.office_id == StopRow.office_id, PlanRow.day == StopRow.day)
+    found = select(col(StopRow.office_id), col(StopRow.day)).where(
+        StopRow.state == StopState.WAITING,
+        col(StopRow.day) >= local_date(now),
+        col(StopRow.window_start) < now + NEAR,
+        planned.exists(),
+    )
+    return sorted({(office_id, day) for office_id, day in session.exec(found)})
