@@ -70,7 +70,7 @@ def judge(
         _chains(postal["parcels"]),
         *_money(postal["money"]),
         _events(operations),
-        _promises(intake["appointments"], now),
+        promises(intake["appointments"], now),
     ]
 
 
@@ -105,7 +105,7 @@ def _events(operations: list[dict[str, Any]]) -> Check:
     return Check("Không sự kiện nào chưa gửi hay bị đỗ lại", unsent == 0 and not parked, seen)
 
 
-def _promises(appointments: list[dict[str, Any]], now: datetime) -> Check:
+def promises(appointments: list[dict[str, Any]], now: datetime) -> Check:
     """A window is kept when the worker came inside it; else the citizen was told before it began."""
     broken, kept, announced = [], 0, 0
     for appointment in appointments:
