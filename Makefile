@@ -23,7 +23,7 @@ reset: ## Forget all data of `make run`
 test: $(DEV_READY) browser ## All tests (under 10 minutes on 2 cores)
 	@exec $(BIN)/python -m pytest -n 3 --dist loadgroup
 
-check: $(DEV_READY) ## Lint, types, import rules, migrations
+check: $(DEV_READY) ## Lint, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy shared services deploy tests

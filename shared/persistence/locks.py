@@ -33,7 +33,8 @@ def sole_holder(engine: Engine, name: str, *, wait: bool = False) -> Iterator[bo
             yield True
         return
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
-    with engine.connect() as connection:
+    # AUTOCOMMIT: a lock that is held all day must not hold a transaction, which would hold back vacuum.
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         take = "SELECT pg_advisory_lock(:n) IS NOT NULL" if wait else "SELECT pg_try_advisory_lock(:n)"
         held = bool(connection.scalar(text(take), {"n": number}))
         try:

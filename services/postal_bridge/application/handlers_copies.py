@@ -74,7 +74,7 @@ def keep_worker(event: routing.WorkerPublished, uow: UnitOfWork, _ports: Ports) 
 def keep_routes(event: routing.PlanPublished, uow: UnitOfWork, _ports: Ports) -> None:
     """Takes over the order of driving of a post office's day; the newest plan replaces all of it.
 
-    Each plan has a stream of its own, so an older one may come after a newer one: it is passed over.
+    The revisions of an office's day come in order; one that is replayed late is passed over all the same.
     """
     known = uow.session.get(PlanCopy, (event.office_id, event.day))
     if known is not None and event.revision < known.revision:
