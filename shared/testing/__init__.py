@@ -1,1 +1,1 @@
-"""."""
+"""What tests of several folders need to run real parts."""
