@@ -45,12 +45,13 @@ def field_errors(findings: Sequence[Any], labels: Mapping[str, str]) -> dict[str
     """The first sentence for each field of pydantic's `errors()`, keyed by the dotted path of the field.
 
     `labels` name fields in Vietnamese ("họ và tên"), by full path or by last part; a field without a label
-    keeps its own name. The message of a ValueError raised in a validator is taken as it is, because our
+    keeps its own name, and what concerns the whole goes under `body` (also a JSON syntax error, whose
+    location is a position in the text). The message of a ValueError raised in a validator is taken as it is, because our
     validators speak Vietnamese. What was typed is never repeated.
     """
     sentences: dict[str, str] = {}
     for finding in findings:
-        path = _path(finding["loc"])
+        path = "body" if finding["type"] == "json_invalid" else _path(finding["loc"])
         sentences.setdefault(path, _sentence(finding, _label(path, labels)))
     return sentences
 
@@ -64,7 +65,8 @@ def _path(location: Sequence[str | int]) -> str:
 
 
 def _label(path: str, labels: Mapping[str, str]) -> str:
-    return labels.get(path) or labels.get(path.rpartition(".")[2]) or path
+    own_name = "nội dung gửi lên" if path == "body" else path
+    return labels.get(path) or labels.get(path.rpartition(".")[2]) or own_name
 
 
 def _sentence(finding: Mapping[str, Any], label: str) -> str:
