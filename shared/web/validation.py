@@ -46,8 +46,8 @@ def field_errors(findings: Sequence[Any], labels: Mapping[str, str]) -> dict[str
 
     `labels` name fields in Vietnamese ("họ và tên"), by full path or by last part; a field without a label
     keeps its own name, and what concerns the whole goes under `body` (also a JSON syntax error, whose
-    location is a position in the text). The message of a ValueError raised in a validator is taken as it is, because our
-    validators speak Vietnamese. What was typed is never repeated.
+    location is a position in the text). The message of a ValueError raised in a validator is taken as it
+    is, because our validators speak Vietnamese. What was typed is never repeated.
     """
     sentences: dict[str, str] = {}
     for finding in findings:
