@@ -1,49 +1,50 @@
 """The guard around every consumer: each event takes effect once, in order, or is parked in sight.
 
-For one record, in one transaction: inbox check, sequence gate, handler, new state and outbox rows.
+For every record, in one transaction: inbox check, sequence gate, handler, new state and outbox rows.
 Only after the commit does the caller acknowledge. What cannot be applied is parked in the same
 database, so nothing that the broker may forget is lost.
+
+Records that arrive together share one transaction, for a commit waits for the disk and a statement for the
+database: first all of them in a row, hoping that none fails; if one does, all is rolled back and each is
+tried behind a savepoint of its own.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from datetime import timedelta
 from typing import Any
 
 import structlog
 from pydantic import ValidationError
 from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlmodel import Session, col, select
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from shared.contracts.envelope import Envelope, Event
-from shared.contracts.topics import body_class, topic_named
+from shared.contracts.topics import body_class
 from shared.errors import Problem
-from shared.messaging.tables import GatePosition, InboxRow, ParkedEvent
+from shared.messaging.crash_points import reached
+from shared.messaging.progress import Outcome, Progress, recent_failures, unreadable_id
+from shared.messaging.tables import ParkedEvent
 from shared.messaging.unit_of_work import Transactions, UnitOfWork
 from shared.observability.tracing import traced
+
+__all__ = ["DATABASE_AWAY", "EventHandler", "Guard", "Outcome", "TooManyFailures", "Waiting"]
 
 log = structlog.get_logger(__name__)
 
 EventHandler = Callable[[Any, UnitOfWork], None]
 """Applies one event body inside the unit of work it is given."""
 
+FAILURES_IN_A_ROW = 20
+"""So many events of one topic may fail for good, one after the other; at the next the consumer stops."""
+FAILURE_MEMORY = timedelta(hours=1)
+"""A process that starts counts the failures that were parked so lately into the row."""
+
 DATABASE_AWAY = (OperationalError, InterfaceError)
 """Errors of the infrastructure, not of the event: retried, then the worker has to stop."""
-
-
-class Outcome(StrEnum):
-    """What became of a record."""
-
-    APPLIED = "applied"
-    DUPLICATE = "duplicate"
-    STALE = "stale"
-    EARLY = "early"
-    WAITING = "waiting"
-    FAILED = "failed"
 
 
 class Waiting(Exception):
@@ -51,7 +52,36 @@ class Waiting(Exception):
 
     def __init__(self, topic: str, key: str) -> None:
         super().__init__(f"waits for {topic} {key}")
-        self.waits_for = f"{topic}:{key}"
+        self.waits_for = (topic, key)
+
+
+class TooManyFailures(Exception):
+    """A topic does nothing but fail: the fault is likely ours, and parking all of it would hide that.
+
+    Nothing was decided about the event that would have been one too many, nor about those after it.
+    """
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(f"more than {FAILURES_IN_A_ROW} events of {topic} failed in a row")
+        self.topic = topic
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A record as it came: `envelope` is None when it is no event, `reason` tells why."""
+
+    topic: str
+    raw: bytes
+    envelope: Envelope | None
+    reason: str = ""
+
+    @classmethod
+    def of(cls, topic: str, raw: bytes) -> Arrival:
+        """Reads a record."""
+        try:
+            return cls(topic, raw, Envelope.from_bytes(raw))
+        except ValidationError as error:
+            return cls(topic, raw, None, _reason(error))
 
 
 @dataclass(frozen=True)
@@ -59,193 +89,183 @@ class Guard:
     """Applies foreign events to one service.
 
     `handlers` maps event classes to handlers; an event of a subscribed topic without a handler is
-    remembered and passed over. Raises only the errors in `DATABASE_AWAY`, after bounded retries.
+    remembered and passed over. Raises only the errors in `DATABASE_AWAY`, after bounded retries, and
+    TooManyFailures.
     """
 
     transactions: Transactions
     handlers: Mapping[type[Event], EventHandler]
     attempts: int = 5
-    counts: dict[Outcome, int] = field(default_factory=dict)
+    counts: Counter[Outcome] = field(default_factory=Counter)
+    _failures: dict[str, int] = field(default_factory=dict)
 
     def receive(self, topic: str, raw: bytes) -> Outcome:
         """Decides about one record, durably. When this returns the record may be acknowledged."""
-        try:
-            envelope = Envelope.from_bytes(raw)
-        except ValidationError as error:
-            why = _reason(error)
-            outcome = self._retrying(lambda: self._park_unreadable(topic, raw, why))
-        else:
-            with traced(envelope.traceparent):
-                outcome = self._retrying(lambda: self._receive(envelope, raw))
-        self.counts[outcome] = self.counts.get(outcome, 0) + 1
-        return outcome
+        return self.receive_many([(topic, raw)])[0]
 
-    def replay(self, event_id: str) -> Outcome:
-        """Tries a parked event again, now. Raises KeyError when none has this id."""
-        with self.transactions.begin() as uow:
-            parked = uow.session.get(ParkedEvent, event_id)
-            if parked is None:
-                raise KeyError(event_id)
-            raw, topic = parked.body, parked.topic
-        return self.receive(topic, raw)
+    def receive_many(self, records: Sequence[tuple[str, bytes]]) -> list[Outcome]:
+        """Decides about records (topic and value) in the order given, durably, in one transaction.
 
-    def _retrying(self, work: Callable[[], Outcome]) -> Outcome:
+        When this returns all of them may be acknowledged; when it raises, none may: what was decided is
+        kept, and all of it comes again.
+        """
+        arrivals = [Arrival.of(topic, raw) for topic, raw in records]
         retrying = Retrying(
             retry=retry_if_exception_type(DATABASE_AWAY),
             stop=stop_after_attempt(self.attempts),
             wait=wait_random_exponential(multiplier=0.1, max=3),
             reraise=True,
         )
-        return retrying(work)
+        outcomes: list[Outcome] = retrying(self._decide, arrivals)
+        self.counts.update(outcomes)
+        reached("guard.committed")
+        if len(outcomes) < len(arrivals):
+            raise TooManyFailures(arrivals[len(outcomes)].topic)
+        return outcomes
 
-    def _receive(self, envelope: Envelope, raw: bytes) -> Outcome:
-        """One transaction decides. What cannot be applied is parked in it too: between looking for what an
-        event waits for and parking it, nothing else may happen, or its wake-up is missed."""
-        with self.transactions.begin(envelope.actor) as uow:
-            outcome = self._admit(uow, envelope)
-            if outcome is Outcome.EARLY:
-                _write_parked(uow, envelope, raw, state=outcome, reason="an earlier one has not come yet")
-            elif outcome is Outcome.APPLIED:
-                outcome = self._attempt(uow, envelope, raw)
-                if outcome is Outcome.APPLIED:
-                    self._drain(uow, envelope)
-            return outcome
+    def replay(self, event_id: str) -> Outcome:
+        """Tries a parked event again, now. Raises KeyError when none has this id."""
+        with self.transactions.reading() as session:
+            parked = session.get(ParkedEvent, event_id)
+            if parked is None:
+                raise KeyError(event_id)
+            topic, raw = parked.topic, parked.body
+        return self.receive(topic, raw)
 
-    def _attempt(self, uow: UnitOfWork, envelope: Envelope, raw: bytes) -> Outcome:
-        """Applies an event whose turn it is, or parks it with the reason."""
-        published = len(uow.published)
+    def _decide(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
+        """What became of each; fewer outcomes than arrivals mean that the next one failed once too often."""
+        if any(arrival.envelope is None for arrival in arrivals):
+            return self._decide_one_by_one(arrivals)
         try:
-            with uow.session.begin_nested():
-                self._handle(uow, envelope)
-                self._settle(uow, envelope)
+            with self.transactions.begin() as uow:
+                outcomes = _Batch(uow, self.handlers, arrivals, dict(self._failures)).apply_all()
+                reached("guard.applied")
         except DATABASE_AWAY:
             raise
-        except Waiting as waiting:
-            del uow.published[published:]
-            _write_parked(
-                uow, envelope, raw, state=Outcome.WAITING, reason=str(waiting), waits_for=waiting.waits_for
-            )
-            return Outcome.WAITING
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises must not lose the event
-            del uow.published[published:]
-            why = type(error).__name__
-            log.warning("event.parked", event_id=envelope.id, topic=envelope.topic, error=why)
-            _write_parked(uow, envelope, raw, state=Outcome.FAILED, reason=_reason(error))
-            return Outcome.FAILED
+        except Exception:  # noqa: BLE001 - it is raised again behind a savepoint, and parked there
+            return self._decide_one_by_one(arrivals)
+        self._failures.update(dict.fromkeys((arrival.topic for arrival in arrivals), 0))
+        return outcomes
+
+    def _decide_one_by_one(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
+        with self.transactions.begin() as uow:
+            batch = _Batch(uow, self.handlers, arrivals, dict(self._failures))
+            outcomes = batch.apply_or_park_each()
+            reached("guard.applied")
+        self._failures.update(batch.failures)
+        return outcomes
+
+
+@dataclass
+class _Batch:
+    """Records that are decided in one transaction."""
+
+    uow: UnitOfWork
+    handlers: Mapping[type[Event], EventHandler]
+    arrivals: Sequence[Arrival]
+    failures: dict[str, int]
+    progress: Progress = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.progress = Progress(self.uow, [a.envelope for a in self.arrivals if a.envelope is not None])
+
+    def apply_all(self) -> list[Outcome]:
+        """Applies one after the other. Raises whatever one of them raises: nothing may be kept then."""
+        outcomes = [self._receive(arrival, self._apply) for arrival in self.arrivals]
+        self.progress.write()
+        self.uow.session.flush()
+        return outcomes
+
+    def apply_or_park_each(self) -> list[Outcome]:
+        """Applies each behind a savepoint or parks it; ends early before a failure too many."""
+        outcomes: list[Outcome] = []
+        try:
+            for arrival in self.arrivals:
+                outcomes.append(self._receive(arrival, self._apply_or_park))
+                if outcomes[-1] is Outcome.APPLIED:
+                    self.failures[arrival.topic] = 0
+        except TooManyFailures as error:
+            log.critical("consumer.stopped", topic=error.topic, failures=self.failures[error.topic])
+        self.progress.write()
+        return outcomes
+
+    def _receive(self, arrival: Arrival, apply: Callable[[Arrival, Envelope], Outcome]) -> Outcome:
+        envelope = arrival.envelope
+        if envelope is None:
+            return self._park_unreadable(arrival)
+        outcome = self.progress.admit(envelope)
+        if outcome is Outcome.EARLY:
+            return self.progress.park(envelope, arrival.raw, outcome, "an earlier one has not come yet")
+        if outcome is Outcome.APPLIED:
+            outcome = apply(arrival, envelope)
+        if outcome is Outcome.APPLIED:
+            self._drain(envelope)
+        return outcome
+
+    def _apply(self, _arrival: Arrival, envelope: Envelope) -> Outcome:
+        self._handle(envelope)
+        self.progress.settle(envelope)
         return Outcome.APPLIED
 
-    def _admit(self, uow: UnitOfWork, envelope: Envelope) -> Outcome:
-        """The inbox and the gate: APPLIED means that it is this event's turn."""
-        if uow.session.get(InboxRow, envelope.id) is not None:
-            _forget_parked(uow.session, envelope.id)
-            return Outcome.DUPLICATE
-        position = uow.session.get(GatePosition, (envelope.topic, envelope.key))
-        applied = position.sequence if position else 0
-        if envelope.sequence <= applied:
-            uow.session.add(InboxRow(event_id=envelope.id, received_at=uow.now))
-            _forget_parked(uow.session, envelope.id)
-            return Outcome.STALE
-        if _in_strict_order(envelope.topic) and envelope.sequence > applied + 1:
-            return Outcome.EARLY
-        return Outcome.APPLIED
-
-    def _handle(self, uow: UnitOfWork, envelope: Envelope) -> None:
+    def _handle(self, envelope: Envelope) -> None:
         event_class = body_class(envelope.topic, envelope.type)
         if event_class is None:
             raise Problem(f"unknown event {envelope.topic} {envelope.type}", code="event.unknown")
         handler = self.handlers.get(event_class)
         if handler is not None:
-            handler(event_class.model_validate(envelope.data), uow)
+            self.uow.actor = envelope.actor
+            with traced(envelope.traceparent):
+                handler(event_class.model_validate(envelope.data), self.uow)
 
-    def _settle(self, uow: UnitOfWork, envelope: Envelope) -> None:
-        """Remembers that the event took effect: inbox, gate, and no longer parked."""
-        position = uow.session.get(GatePosition, (envelope.topic, envelope.key))
-        if position is None:
-            position = GatePosition(topic=envelope.topic, key=envelope.key, sequence=0)
-        position.sequence = envelope.sequence
-        uow.session.add(position)
-        uow.session.add(InboxRow(event_id=envelope.id, received_at=uow.now))
-        _forget_parked(uow.session, envelope.id)
-        uow.session.flush()
+    def _apply_or_park(self, arrival: Arrival, envelope: Envelope) -> Outcome:
+        """Applies an event whose turn it is, or parks it with the reason."""
+        published = len(self.uow.published)
+        try:
+            with self.uow.session.begin_nested():
+                self._handle(envelope)
+        except DATABASE_AWAY:
+            raise
+        except Waiting as waiting:
+            del self.uow.published[published:]
+            return self.progress.park(envelope, arrival.raw, Outcome.WAITING, str(waiting), waiting.waits_for)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises must not lose the event
+            del self.uow.published[published:]
+            self._count_failure(envelope.topic, again=self.progress.is_parked(envelope.id))
+            why = type(error).__name__
+            log.warning("event.parked", event_id=envelope.id, topic=envelope.topic, error=why)
+            return self.progress.park(envelope, arrival.raw, Outcome.FAILED, _reason(error))
+        self.progress.settle(envelope)
+        # The next handler may ask the gate whether this one has come.
+        self.progress.write()
+        return Outcome.APPLIED
 
-    def _drain(self, uow: UnitOfWork, applied: Envelope) -> None:
+    def _park_unreadable(self, arrival: Arrival) -> Outcome:
+        again = self.progress.is_parked(unreadable_id(arrival.raw))
+        self._count_failure(arrival.topic, again=again)
+        return self.progress.park_unreadable(arrival.topic, arrival.raw, arrival.reason)
+
+    def _count_failure(self, topic: str, *, again: bool) -> None:
+        """Raises TooManyFailures when this one would be too many."""
+        if topic not in self.failures:
+            self.failures[topic] = recent_failures(self.uow, topic, self.uow.now - FAILURE_MEMORY)
+        if again:
+            return
+        if self.failures[topic] >= FAILURES_IN_A_ROW:
+            raise TooManyFailures(topic)
+        self.failures[topic] += 1
+
+    def _drain(self, applied: Envelope) -> None:
         """Applies what was parked for an event: the next number of its key, and what waited for it."""
         ready = [applied]
         while ready:
-            last = ready.pop()
-            for parked in _unblocked(uow.session, last.topic, last.key):
+            for parked in self.progress.unblocked_by(ready.pop()):
+                arrival = Arrival.of(parked.topic, parked.body)
                 envelope = Envelope.from_bytes(parked.body)
-                if self._admit(uow, envelope) is not Outcome.APPLIED:
-                    continue
-                uow.actor = envelope.actor
-                if self._attempt(uow, envelope, parked.body) is Outcome.APPLIED:
+                if (
+                    self.progress.admit(envelope) is Outcome.APPLIED
+                    and self._apply_or_park(arrival, envelope) is Outcome.APPLIED
+                ):
                     ready.append(envelope)
-
-    def _park_unreadable(self, topic: str, raw: bytes, reason: str) -> Outcome:
-        event_id = "raw-" + hashlib.sha256(raw).hexdigest()[:40]
-        with self.transactions.begin() as uow:
-            if uow.session.get(ParkedEvent, event_id) is None:
-                uow.session.add(
-                    ParkedEvent(
-                        event_id=event_id,
-                        topic=topic,
-                        key="",
-                        sequence=0,
-                        state=Outcome.FAILED,
-                        reason=reason,
-                        body=raw,
-                        parked_at=uow.now,
-                    )
-                )
-        return Outcome.FAILED
-
-
-def _in_strict_order(topic: str) -> bool:
-    return topic_named(topic).gate == "every"
-
-
-def _unblocked(session: Session, topic: str, key: str) -> list[ParkedEvent]:
-    """What may have been waiting for the last event of this key."""
-    position = session.get(GatePosition, (topic, key))
-    early = select(ParkedEvent).where(
-        ParkedEvent.state == Outcome.EARLY,
-        ParkedEvent.topic == topic,
-        ParkedEvent.key == key,
-        ParkedEvent.sequence == (position.sequence if position else 0) + 1,
-    )
-    waiting = select(ParkedEvent).where(
-        ParkedEvent.state == Outcome.WAITING, ParkedEvent.waits_for == f"{topic}:{key}"
-    )
-    return [*session.exec(early), *session.exec(waiting.order_by(col(ParkedEvent.sequence)))]
-
-
-def _forget_parked(session: Session, event_id: str) -> None:
-    parked = session.get(ParkedEvent, event_id)
-    if parked is not None:
-        session.delete(parked)
-
-
-def _write_parked(
-    uow: UnitOfWork, envelope: Envelope, raw: bytes, *, state: Outcome, reason: str, waits_for: str = ""
-) -> None:
-    parked = uow.session.get(ParkedEvent, envelope.id) or ParkedEvent(
-        event_id=envelope.id,
-        topic=envelope.topic,
-        key=envelope.key,
-        sequence=envelope.sequence,
-        state=state,
-        body=raw,
-        parked_at=uow.now,
-    )
-    parked.state, parked.reason, parked.waits_for = state, reason, waits_for
-    parked.attempts += 1
-    uow.session.add(parked)
-
-
-def _park_failed(uow: UnitOfWork, envelope: Envelope, raw: bytes, error: Exception) -> Outcome:
-    log.warning("event.parked", event_id=envelope.id, topic=envelope.topic, error=type(error).__name__)
-    _write_parked(uow, envelope, raw, state=Outcome.FAILED, reason=_reason(error))
-    return Outcome.FAILED
 
 
 def _reason(error: Exception) -> str:

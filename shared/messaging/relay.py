@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 
 import structlog
 from kafka import KafkaProducer
-from sqlmodel import col, select
+from sqlalchemy import Integer, bindparam, select, update
+from sqlmodel import col
 
 from shared.messaging.connection import BrokerAddress
+from shared.messaging.crash_points import reached
 from shared.messaging.tables import OutboxRow
 from shared.messaging.unit_of_work import Transactions
 from shared.persistence.locks import sole_holder
@@ -23,6 +25,14 @@ log = structlog.get_logger(__name__)
 BATCH = 500
 POLL_SECONDS = 0.1
 """The outbox is looked at this often for rows that another process wrote."""
+
+_OLDEST_UNSENT = (
+    select(col(OutboxRow.position), col(OutboxRow.topic), col(OutboxRow.key), col(OutboxRow.body))
+    .where(col(OutboxRow.sent_at).is_(None))
+    .order_by(col(OutboxRow.position))
+    .limit(bindparam("limit", type_=Integer))
+)
+_MARK = update(OutboxRow).where(col(OutboxRow.position) == bindparam("at")).values(sent_at=bindparam("now"))
 
 
 @dataclass
@@ -91,24 +101,25 @@ class Relay:
         Raises KafkaError for the first row that was refused; it and its followers stay unsent.
         """
         with self.transactions.reading() as session:
-            unsent = select(OutboxRow).where(col(OutboxRow.sent_at).is_(None))
-            rows = session.exec(unsent.order_by(col(OutboxRow.position)).limit(BATCH)).all()
+            rows = session.connection().execute(_OLDEST_UNSENT, {"limit": BATCH}).all()
         if not rows:
             return 0
-        sending = [producer.send(row.topic, key=row.key.encode(), value=row.body) for row in rows]
-        sent: list[OutboxRow] = []
+        reached("relay.read")
+        sending = [producer.send(row.topic, key=row.key.encode(), value=bytes(row.body)) for row in rows]
+        sent: list[int] = []
         try:
             for row, future in zip(rows, sending, strict=True):
                 future.get(timeout=30)
-                sent.append(row)
+                sent.append(row.position)
+            reached("relay.sent")
         finally:
             self._mark(sent)
+        reached("relay.marked")
         return len(sent)
 
-    def _mark(self, rows: Sequence[OutboxRow]) -> None:
-        if not rows:
+    def _mark(self, positions: Sequence[int]) -> None:
+        if not positions:
             return
         with self.transactions.begin() as uow:
-            for row in rows:
-                row.sent_at = uow.now
-                uow.session.merge(row)
+            marks = [{"at": position, "now": uow.now} for position in positions]
+            uow.session.connection().execute(_MARK, marks)

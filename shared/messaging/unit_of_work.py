@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import CursorResult, Engine, Executable, insert, text
 from sqlmodel import Session
 
 from shared.actor import Actor
@@ -20,8 +20,14 @@ from shared.contracts.envelope import ActorRef, Envelope, Event
 from shared.contracts.topics import Service, topic_of
 from shared.errors import Unauthenticated
 from shared.ids import NewId, new_id
-from shared.messaging.tables import OutboxRow, StreamHead
+from shared.messaging.crash_points import reached
+from shared.messaging.tables import OutboxRow
 from shared.observability.tracing import current_traceparent
+
+_NEXT_NUMBER = text(
+    "INSERT INTO stream_head (topic, key, sequence) VALUES (:topic, :key, 1)"
+    " ON CONFLICT (topic, key) DO UPDATE SET sequence = stream_head.sequence + 1 RETURNING sequence"
+)
 
 
 @dataclass
@@ -69,28 +75,27 @@ class UnitOfWork:
             traceparent=current_traceparent(),
             data=event.model_dump(mode="json"),
         )
-        self.session.add(
-            OutboxRow(
-                event_id=envelope.id,
-                topic=envelope.topic,
-                key=envelope.key,
-                sequence=envelope.sequence,
-                body=envelope.to_bytes(),
-                recorded_at=self.now,
-            )
+        # Written at once: the position orders the relay by the order of publishing.
+        self._execute(
+            insert(OutboxRow),
+            {
+                "event_id": envelope.id,
+                "topic": envelope.topic,
+                "key": envelope.key,
+                "sequence": envelope.sequence,
+                "body": envelope.to_bytes(),
+                "recorded_at": self.now,
+            },
         )
-        # The position orders the relay: rows must be written in the order of publishing.
-        self.session.flush()
         self.published.append(envelope)
         return envelope
 
     def _next_sequence(self, topic: str, key: str) -> int:
-        head = self.session.get(StreamHead, (topic, key), with_for_update=True)
-        if head is None:
-            head = StreamHead(topic=topic, key=key, sequence=0)
-        head.sequence += 1
-        self.session.add(head)
-        return head.sequence
+        return int(self._execute(_NEXT_NUMBER, {"topic": topic, "key": key}).scalar_one())
+
+    def _execute(self, statement: Executable, values: dict[str, Any]) -> CursorResult[Any]:
+        """Past the mapper: publishing is on the way of every command, and this is thrice as fast."""
+        return self.session.connection().execute(statement, values)
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,9 @@ class Transactions:
                 new_id=self.new_id,
             )
             yield uow
+            reached("commit.before")
             session.commit()
+        reached("commit.after")
         if uow.published:
             self.on_commit()
 
