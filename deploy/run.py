@@ -11,9 +11,10 @@ import sys
 import threading
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 from deploy.demo.accounts import PASSWORD, SHOWN, demo_accounts
-from deploy.stack import Ports, Stack, StartFailed
+from deploy.stack import Broker, Database, Ports, Stack, StartFailed
 from services.intake.adapters.reference_files import load_calendar
 from shared.clock import DemoClock, at, local, local_date, system_clock
 from shared.vietnamese.calendar import Scope
@@ -25,14 +26,13 @@ OPENING, CLOSING = "06:15", "17:00"
 def main() -> int:
     """Starts, prints where to look, keeps everything alive. Exit 1 with one line when it cannot start."""
     parser = argparse.ArgumentParser(prog="python -m deploy.run", description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("var"), help="folder for all data")
+    add_bases(parser)
     parser.add_argument("--empty", action="store_true", help="without demo data")
-    parser.add_argument("--free-ports", action="store_true", help="beside another one, on ports of its own")
     given = parser.parse_args()
     stop = threading.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, lambda *_: stop.set())
-    stack = Stack(given.data, Ports.free() if given.free_ports else Ports())
+    stack = chosen_stack(given)
     open_the_office(stack.clock)
     print("Tận Nhà đang khởi động ...", flush=True)
     try:
@@ -54,9 +54,28 @@ def main() -> int:
     return 0
 
 
+def add_bases(parser: argparse.ArgumentParser) -> None:
+    """The options that say on what the product stands."""
+    parser.add_argument("--broker", choices=get_args(Broker), default="embedded")
+    parser.add_argument("--database", choices=get_args(Database), default="sqlite")
+    parser.add_argument(
+        "--data", type=Path, help="folder for all data; each pair of bases has its own below var/"
+    )
+    parser.add_argument("--free-ports", action="store_true", help="beside another one, on ports of its own")
+
+
+def chosen_stack(given: argparse.Namespace) -> Stack:
+    """The product that the options of `add_bases` describe."""
+    ports = Ports.free() if given.free_ports else Ports()
+    plain = (given.broker, given.database) == ("embedded", "sqlite")
+    usual = Path("var") if plain else Path("var") / f"{given.broker}-{given.database}"
+    return Stack(given.data or usual, ports, broker=given.broker, database=given.database)
+
+
 def seed(stack: Stack) -> subprocess.Popen[bytes]:
     """Fills the day in the background; out of reach of the terminal's Ctrl-C, which is ours to handle."""
     command = [sys.executable, "-m", "deploy.demo", "--seed-only", "--data", str(stack.data)]
+    command += ["--broker", stack.broker, "--database", stack.database]
     return subprocess.Popen(command, start_new_session=True)
 
 

@@ -1,12 +1,11 @@
 """All processes of the product on one machine: what runs, with which settings, whether it is ready.
 
-Used by `make run`, by the demonstration and by the tests that need the whole product.
+Used by `make run`, by the demonstration and by the tests that need the whole product. The broker is ours or
+Apache Kafka, the databases are SQLite or PostgreSQL: the services see other addresses, nothing else.
 """
 
 from __future__ import annotations
 
-import ctypes
-import os
 import signal
 import socket
 import subprocess
@@ -15,19 +14,29 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import httpx
 
+from deploy.kafka.libraries import fetch_jars, find_java
+from deploy.missing import NotRunnable
+from deploy.part import ROOT, Part
+from deploy.postgres.server import address, ensure_databases, ensure_password, find_programs
 from shared.clock import DemoClock
+from shared.messaging.connection import BrokerAddress
+from shared.messaging.topic_admin import admin_answers
 from shared.persistence.engine import open_engine
 from shared.persistence.migrations import migrate
 from shared.web.keys import ensure_key_pair
 
-ROOT = Path(__file__).resolve().parent.parent
 SERVICES = ("intake", "routing", "postal_bridge")
 STOP_SECONDS = 8.0
 READY_SECONDS = 90.0
+
+Broker = Literal["embedded", "kafka"]
+Database = Literal["sqlite", "postgres"]
 
 
 @dataclass(frozen=True)
@@ -39,11 +48,12 @@ class Ports:
     routing: int = 8102
     postal_bridge: int = 8103
     fake_zalo: int = 8109
+    database: int = 19432
 
     @classmethod
     def free(cls) -> Ports:
         """Ports that were free a moment ago, for tests."""
-        probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(5)]
+        probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(6)]
         numbers = [probe.getsockname()[1] for probe in probes]
         for probe in probes:
             probe.close()
@@ -59,94 +69,71 @@ class StartFailed(Exception):
 
 
 @dataclass
-class Part:
-    """One process: how to start it, and the present one."""
-
-    name: str
-    command: list[str]
-    environment: Mapping[str, str]
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
-    restarts: int = 0
-    started_at: float = 0.0
-
-    def start(self) -> None:
-        """Starts the process in a session of its own; it ends when its parent dies."""
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                self.command,
-                cwd=ROOT,
-                env={**os.environ, **self.environment},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl call, no locks involved
-            )
-        self.started_at = time.monotonic()
-
-    @property
-    def running(self) -> bool:
-        """Whether the process lives."""
-        return self.process is not None and self.process.poll() is None
-
-    def kill(self) -> None:
-        """kill -9 and wait for the end."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
-    def last_words(self) -> str:
-        """The last line it wrote, for a one-line error."""
-        lines = self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
-        return lines[-1][:300] if lines else "no output"
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG (Linux)
-
-
-@dataclass
 class Stack:
-    """The product in a folder: broker, three services with API and worker, the fake Zalo server."""
+    """The product in a folder: broker, three services with API and worker, the fake Zalo server.
+
+    With PostgreSQL its server is one part more, `database`.
+    """
 
     data: Path
     ports: Ports = field(default_factory=Ports)
     environment: str = "demo"
     extra: Mapping[str, str] = field(default_factory=dict)
+    broker: Broker = "embedded"
+    database: Database = "sqlite"
     parts: dict[str, Part] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.data = self.data.resolve()
         self.clock = DemoClock(self.data / "demo-clock")
-        python = sys.executable
-        logs = self.data / "logs"
-        broker = [
-            "-m",
-            "shared.broker",
-            "--port",
-            str(self.ports.broker),
-            "--data",
-            str(self.data / "broker"),
-        ]
-        self._add("broker", [python, *broker], logs)
-        zalo = ["-m", "deploy.fake_zalo", "--port", str(self.ports.fake_zalo)]
-        zalo += ["--data", str(self.data / "fake-zalo.db"), "--intake-url", self.ports.url("intake")]
-        zalo += ["--clock-file", str(self.clock.file)]
-        self._add("fake_zalo", [python, *zalo], logs)
+        module, folder = ("deploy.kafka", "kafka") if self.broker == "kafka" else ("shared.broker", "broker")
+        self._add("broker", module, port=self.ports.broker, data=self.data / folder)
+        if self.database == "postgres":
+            place = {"port": self.ports.database, "data": self.data / "postgres"}
+            self._add("database", "deploy.postgres", **place, password_file=self.password_file)
+            # SIGTERM would wait until the last client has gone.
+            self.parts["database"].stop_signal = signal.SIGINT
+        self._add(
+            "fake_zalo",
+            "deploy.fake_zalo",
+            port=self.ports.fake_zalo,
+            data=self.data / "fake-zalo.db",
+            intake_url=self.ports.url("intake"),
+            clock_file=self.clock.file,
+        )
         for service in SERVICES:
             for role in ("api", "worker"):
-                module = f"services.{service}.entrypoints.cli"
-                self._add(f"{service}-{role}", [python, "-m", module, role], logs)
+                self._add(f"{service}-{role}", f"services.{service}.entrypoints.cli", role)
 
-    def _add(self, name: str, command: list[str], logs: Path) -> None:
-        self.parts[name] = Part(name, command, self._settings(), logs / f"{name}.log")
+    def _add(self, name: str, module: str, *words: str, **options: object) -> None:
+        command = [sys.executable, "-m", module, *words]
+        for option, value in options.items():
+            command += [f"--{option.replace('_', '-')}", str(value)]
+        self.parts[name] = Part(name, command, self._settings(), self.data / "logs" / f"{name}.log")
+
+    @property
+    def bootstrap(self) -> str:
+        """Where clients find the broker."""
+        return f"127.0.0.1:{self.ports.broker}"
+
+    @property
+    def password_file(self) -> Path:
+        """The password of PostgreSQL."""
+        return self.data / "keys" / "database-password"
+
+    def database_url(self, service: str) -> str:
+        """The address of a service's database, for whoever looks in from outside. With the password."""
+        if self.database == "sqlite":
+            return f"sqlite:///{self.data / service}.db"
+        return address(
+            self.ports.database, service, ensure_password(self.password_file), "postgresql+psycopg"
+        )
 
     def _settings(self) -> dict[str, str]:
         """The environment variables of all parts; each service reads those with its own prefix."""
         common = {
             "ENVIRONMENT": self.environment,
-            "BROKER": f"127.0.0.1:{self.ports.broker}",
+            "BROKER": self.bootstrap,
             "DATA_DIR": str(self.data),
             "SESSION_PUBLIC_KEY": str(self.data / "keys" / "session-public.pem"),
             "DEMO_CLOCK": str(self.clock.file),
@@ -154,12 +141,11 @@ class Stack:
             "ROUTING_URL": self.ports.url("routing"),
             "POSTAL_BRIDGE_URL": self.ports.url("postal_bridge"),
         }
+        if self.database == "postgres":
+            common["DATABASE_PASSWORD_FILE"] = str(self.password_file)
         settings: dict[str, str] = {}
         for service in SERVICES:
-            own = {
-                "PORT": str(getattr(self.ports, service)),
-                "DATABASE": f"sqlite:///{self.data / service}.db",
-            }
+            own = {"PORT": str(getattr(self.ports, service)), "DATABASE": self._database_setting(service)}
             settings |= {f"TANNHA_{service.upper()}_{k}": v for k, v in {**common, **own}.items()}
         # The demo clock runs through a day in minutes, and promises are watched at that pace.
         settings["TANNHA_INTAKE_PROMISE_SWEEP_SECONDS"] = "1"
@@ -169,27 +155,65 @@ class Stack:
         settings["TANNHA_INTAKE_ZALO_OAUTH_URL"] = self.ports.url("fake_zalo")
         return settings | dict(self.extra)
 
+    def _database_setting(self, service: str) -> str:
+        if self.database == "sqlite":
+            return self.database_url(service)
+        return address(self.ports.database, service, None, "postgresql+psycopg")
+
     def start(self, cancelled: Callable[[], bool] = lambda: False) -> None:
         """Starts everything and returns when it is ready.
 
         Raises StartFailed with one line, and when `cancelled()` becomes true on the way; nothing is left.
         """
+        self._claim_folder()
+        self._bring_programs()
         self._check_ports()
         (self.data / "logs").mkdir(parents=True, exist_ok=True)
         ensure_key_pair(self.data / "keys")
         self.parts["broker"].start()
+        if "database" in self.parts:
+            self.parts["database"].start()
+            self._wait_for({"database": self._databases_exist}, cancelled)
         self._migrate()
+        if self.broker == "kafka":
+            broker = BrokerAddress(self.bootstrap)
+            self._wait_for({"broker": lambda: admin_answers(broker)}, cancelled)
         workers = [part for name, part in self.parts.items() if name.endswith("-worker")]
         for part in self.parts.values():
             if part not in workers and not part.running:
                 part.start()
-        self._wait_until_ready(cancelled)
+        pages = {f"{service}-api": f"{self.ports.url(service)}/readyz" for service in SERVICES}
+        pages["fake_zalo"] = self.ports.url("fake_zalo")
+        self._wait_for({name: partial(answers, url) for name, url in pages.items()}, cancelled)
         # People come first: workers start when the pages answer, and catch up on what was asked meanwhile.
         for part in workers:
             part.start()
 
+    def _claim_folder(self) -> None:
+        """A folder stays with its broker and database: what one holds, another would never deliver."""
+        mark, ours = self.data / "runs-on", f"{self.broker} {self.database}"
+        before = "embedded sqlite" if (self.data / "intake.db").exists() else ours
+        found = mark.read_text(encoding="utf-8").strip() if mark.exists() else before
+        if found != ours:
+            raise StartFailed(f"Thư mục {self.data} chứa dữ liệu của {found}, không dùng được cho {ours}.")
+        self.data.mkdir(parents=True, exist_ok=True)
+        mark.write_text(f"{ours}\n", encoding="utf-8")
+
+    def _bring_programs(self) -> None:
+        try:
+            if self.broker == "kafka":
+                find_java()
+                fetch_jars()
+            if self.database == "postgres":
+                find_programs()
+        except NotRunnable as missing:
+            raise StartFailed(str(missing)) from missing
+
     def _check_ports(self) -> None:
-        for name, port in vars(self.ports).items():
+        used = {
+            name: port for name, port in vars(self.ports).items() if name != "database" or name in self.parts
+        }
+        for name, port in used.items():
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
@@ -197,16 +221,19 @@ class Stack:
                 except OSError as error:
                     raise StartFailed(f"Cổng {port} ({name}) đang được chương trình khác dùng.") from error
 
+    def _databases_exist(self) -> bool:
+        server = address(self.ports.database, "postgres", ensure_password(self.password_file))
+        return ensure_databases(server, SERVICES)
+
     def _migrate(self) -> None:
         for service in SERVICES:
-            engine = open_engine(f"sqlite:///{self.data / service}.db")
+            engine = open_engine(self.database_url(service))
             migrate(engine, ROOT / "services" / service / "migrations")
             engine.dispose()
 
-    def _wait_until_ready(self, cancelled: Callable[[], bool]) -> None:
+    def _wait_for(self, waiting: dict[str, Callable[[], bool]], cancelled: Callable[[], bool]) -> None:
+        """Returns when each of these is ready. Raises StartFailed; then nothing runs any more."""
         deadline = time.monotonic() + READY_SECONDS
-        waiting = {f"{service}-api": f"{self.ports.url(service)}/readyz" for service in SERVICES}
-        waiting["fake_zalo"] = self.ports.url("fake_zalo")
         while waiting:
             fallen = [part for part in self.parts.values() if part.process and not part.running]
             trouble = [f"{part.name} không khởi động được: {part.last_words()}" for part in fallen]
@@ -217,7 +244,7 @@ class Stack:
             if trouble:
                 self.stop()
                 raise StartFailed(trouble[0])
-            waiting = {name: url for name, url in waiting.items() if not answers(url)}
+            waiting = {name: ready for name, ready in waiting.items() if not ready()}
             time.sleep(0.1)
 
     def revive(self) -> list[str]:
@@ -233,14 +260,13 @@ class Stack:
         return revived
 
     def stop(self) -> None:
-        """SIGTERM to all but the broker, then the broker; who has not gone in time is killed."""
+        """Ends the services first, then broker and database; who has not gone in time is killed."""
         deadline = time.monotonic() + STOP_SECONDS
-        broker = self.parts["broker"]
-        others = [part for part in self.parts.values() if part is not broker]
-        for group in (others, [broker]):
+        bases = [part for name, part in self.parts.items() if name in {"broker", "database"}]
+        others = [part for part in self.parts.values() if part not in bases]
+        for group in (others, bases):
             for part in group:
-                if part.running and part.process is not None:
-                    part.process.terminate()
+                part.ask_to_stop()
             for part in group:
                 if part.process is None:
                     continue

@@ -1,4 +1,4 @@
-"""The command `tannha`: the broker, and the commands of every service that is installed."""
+"""The command `tannha`: the broker, the commands of every service that is installed, and those across all."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ def main() -> None:
     app = typer.Typer(no_args_is_help=True, help="Tận Nhà: dịch vụ hành chính công đến tận nhà.")
     commands = {entry.name: entry for entry in entry_points(group="tannha.commands")}
     for name, entry in sorted(commands.items()):
-        if wanted in commands and name != wanted:
+        if wanted in {*commands, "events"} - {name}:
             continue
         _mount(app, name, entry.load())
+    if wanted not in commands:
+        from shared.events_cli import app as events  # noqa: PLC0415 - the broker needs no database layer
+
+        app.add_typer(events, name="events")
     app.callback()(lambda: None)  # keeps the subcommand's name even when there is only one
     app()
 

@@ -1,4 +1,4 @@
-"""The command line of a service, the same for all three: `api`, `worker`, `migrate`, `parked`, …
+"""The command line of a service, the same for all three: `api`, `worker`, `migrate`, `settings`, `alive`.
 
 Each command loads only its own half: a worker needs no web server, an API no Faust. On two cores that is
 seconds of every start.
@@ -16,17 +16,21 @@ from typing import Any
 
 import typer
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import col, select
 
 from shared.contracts.topics import Service as ServiceName
 from shared.contracts.topics import consumed_by
 from shared.errors import Problem
-from shared.messaging.tables import ParkedEvent
+from shared.messaging.readings import GuardReadings
+from shared.observability.exposition import serve_beside
 from shared.observability.logs import configure_logs
+from shared.observability.tracing import configure_tracing
 from shared.service import Service, SettingsT
 from shared.settings import ServiceSettings, SettingsRefused
 
 ALIVE_SECONDS = 15
+
+OPENERS: dict[str, Callable[[], AbstractContextManager[Service[Any]]]] = {}
+"""How to open each service whose commands are loaded; on failure that says one line and ends with exit 1."""
 
 
 def service_cli(
@@ -45,13 +49,16 @@ def service_cli(
             configure_logs(name, settings.log_level)
             yield bootstrap(settings)
         except (SettingsRefused, Problem, SQLAlchemyError, OSError) as error:
-            typer.echo(f"{name}: {getattr(error, 'message', None) or error}", err=True)
+            typer.echo(f"{name}: {_in_one_line(error)}", err=True)
             sys.exit(1)
+
+    OPENERS[name] = started
 
     @cli.command()
     def api() -> None:
         """Serves pages and API, and sends what was published."""
         with started() as service:
+            service.prepare_database()
             service.declare_topics()
             serve(service, import_module(app).build_app(service))
 
@@ -59,6 +66,7 @@ def service_cli(
     def worker() -> None:
         """Listens to the other services' events."""
         with started() as service:
+            service.prepare_database()
             service.declare_topics()
             listen(service)
 
@@ -79,29 +87,16 @@ def service_cli(
     return cli
 
 
+def _in_one_line(error: Exception) -> str:
+    """What a supervisor's log should say: drivers and SQLAlchemy add lines of advice to their messages."""
+    said = getattr(error, "message", None) or str(getattr(error, "orig", None) or error)
+    return str(said).strip().splitlines()[0] if str(said).strip() else type(error).__name__
+
+
 def _add_operations(
     cli: typer.Typer, name: str, started: Callable[[], AbstractContextManager[Service[SettingsT]]]
 ) -> None:
-    """What the people who run a service need: parked events, and a sign of life."""
-
-    @cli.command()
-    def parked() -> None:
-        """Lists the events that could not be applied, and why."""
-        with started() as service, service.transactions.reading() as session:
-            for row in session.exec(select(ParkedEvent).order_by(col(ParkedEvent.parked_at))):
-                typer.echo(
-                    f"{row.event_id}  {row.state:<8} {row.topic} {row.key} #{row.sequence}  {row.reason}"
-                )
-
-    @cli.command()
-    def replay(event_id: str) -> None:
-        """Tries a parked event again, and then what waited behind it."""
-        with started() as service:
-            try:
-                typer.echo(service.guard.replay(event_id))
-            except KeyError:
-                typer.echo(f"{name}: no event {event_id} is parked", err=True)
-                sys.exit(1)
+    """What the machines that watch over a service need. People have `tannha events` (`shared.events_cli`)."""
 
     @cli.command()
     def alive() -> None:
@@ -118,6 +113,7 @@ def serve(service: Service[Any], app: Any) -> None:
 
     from shared.web.app import server_options  # noqa: PLC0415
 
+    configure_tracing(f"{service.name}-api")
     uvicorn.run(
         app,
         host=service.settings.host,
@@ -131,6 +127,10 @@ def listen(service: Service[Any]) -> None:
     """Runs the Faust worker until SIGTERM, with a heartbeat file that `alive` reads."""
     from shared.messaging.worker import build_worker, run_worker  # noqa: PLC0415 - see the module's docstring
 
+    configure_tracing(f"{service.name}-worker")
+    if service.settings.worker_metrics_port is not None:
+        port, token_file = service.settings.worker_metrics_port, service.settings.metrics_token_file
+        serve_beside(service.settings.host, port, token_file)
     app = build_worker(
         f"tannha-{service.name}",
         service.settings.broker_address(),
@@ -141,8 +141,11 @@ def listen(service: Service[Any]) -> None:
     beat = heartbeat_file(service.settings, service.name)
     beat.parent.mkdir(parents=True, exist_ok=True)
 
+    readings = GuardReadings(service.guard.counts)
+
     async def heartbeat() -> None:
         beat.touch()
+        readings.take()
 
     app.timer(interval=3.0)(heartbeat)
     run_worker(app)

@@ -41,10 +41,15 @@ class Invalid(Problem):
 
 
 class Unauthenticated(Problem):
-    """Nobody is signed in, or the proof of it is expired or forged."""
+    """Nobody is signed in, or the proof of it is expired, forged or recalled.
+
+    `signing_in_helps` is False when a new sign-in would be refused the same way: then a page says so
+    instead of leading there.
+    """
 
     status = 401
     code = "auth.required"
+    signing_in_helps: ClassVar[bool] = True
 
 
 class Forbidden(Problem):

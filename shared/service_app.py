@@ -12,10 +12,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
 from shared.service import Service
+from shared.sign_ins import Recalls
 from shared.web.addresses import Addresses
 from shared.web.app import create_app
 from shared.web.keys import load_public_key
+from shared.web.measuring import metrics_router
 from shared.web.operations import operations_router
+from shared.web.parked import parked_router
 from shared.web.roles import PUBLIC
 from shared.web.session import Verifier
 
@@ -38,25 +41,28 @@ def service_app(
     does not say who may use it.
     """
     settings = service.settings
+    recalls = Recalls(service.transactions)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         running = ExitStack()
         try:
-            for part in (service.sending, *beside):
+            for part in (service.sending, recalls.running, *beside):
                 await run_in_threadpool(running.enter_context, part())
             yield
         finally:
             await run_in_threadpool(running.close)
 
-    return create_app(
+    app = create_app(
         title=title,
         routers=[
             *routers,
             *_front_door(service),
             operations_router(service.transactions, service.transactions.clock),
+            parked_router(service.guard),
+            metrics_router(service.transactions, settings.metrics_token_file),
         ],
-        identity=Verifier(load_public_key(settings.session_public_key)),
+        identity=Verifier(load_public_key(settings.session_public_key), recalled=recalls.cover),
         addresses=Addresses(
             intake=settings.intake_url,
             routing=settings.routing_url,
@@ -72,6 +78,8 @@ def service_app(
         tile_url=tile_url,
         production=settings.production,
     )
+    app.state.recalls = recalls
+    return app
 
 
 def _front_door(service: Service[Any]) -> list[APIRouter]:

@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from deploy.demo.api import Product, Refused, eventually
+from deploy.demo.api import Product
+from deploy.kafka.libraries import fetch_jars, find_java
+from deploy.missing import NotRunnable
 from deploy.run import prepare_accounts
 from deploy.stack import Ports, Stack
 from shared.clock import at
-from tests.journey.citizens import window, wish
+from shared.testing.kafka import Kafka, NoKafka, apache_kafka
+from shared.testing.postgres import Postgres, postgresql
+from tests.journey.citizens import ONE_CITIZEN_ASKS_OFTEN, introduced
 
 FIRST_MORNING = at(date(2026, 11, 23), "06:00")
 """A Monday; the Tuesday after it is a public holiday (Ngày Văn hóa Việt Nam)."""
 
-ONE_CITIZEN_ASKS_OFTEN = {
-    "TANNHA_INTAKE_STATUS_RATE": "6000/minute",
-    "TANNHA_INTAKE_STATUS_RATE_PER_CODE": "6000/minute",
-}
-"""Tests look at a status page again and again while events travel."""
-
-NOBODY_AGREED = wish("1.001193", "0900000700", window(date(2026, 11, 25), "07:30", "09:30"), consent=False)
-"""A request that is refused for its missing consent, and for nothing else, once all else can be judged."""
-
-
 WHOLE_PRODUCT = ("tests/browser/", "tests/faults/", "tests/journey/")
 """Folders whose tests start all processes: one by one, or they starve each other of the cores."""
 
-POSTGRES = "tests/integration/test_postgres.py"
+POSTGRES = ("tests/integration/test_postgres.py", "tests/contract/persistence/")
 """Tests that share one PostgreSQL server."""
+
+OUTAGES = "tests/integration/outages/"
+"""Tests that share processes whose broker and database they take away."""
+
+KAFKA = ("[kafka", "/test_secured.py")
+"""Tests with Apache Kafka as their parameter share one; those with another one wait for them."""
 
 
 class _WholeProductOnOneWorker(LoadScopeScheduling):  # type: ignore[misc]
     """Any worker takes any test, except that all tests of the whole product go to the same worker, and so do
-    those that share a server.
+    those that share a server or Apache Kafka.
 
     xdist's own way (the mark `xdist_group`) has no effect under pytest 9.2: xdist 3.8 writes the group
     into an attribute that no longer exists.
@@ -46,6 +49,10 @@ class _WholeProductOnOneWorker(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(WHOLE_PRODUCT):
             return "the whole product"
+        if nodeid.startswith(OUTAGES):
+            return "outages"
+        if any(mark in nodeid for mark in KAFKA):
+            return "kafka"
         return "postgres" if nodeid.startswith(POSTGRES) else nodeid
 
 
@@ -68,14 +75,39 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def product(stack: Stack) -> Product:
     """The product, spoken to over HTTP only, once it knows the post offices and can promise visits."""
-    public = Product(stack.ports)
+    return introduced(stack)
 
-    def only_the_consent_is_missing() -> bool:
+
+def without_kafka(reason: Exception) -> NoReturn:
+    """Skips the test, or fails where an Apache Kafka is demanded."""
+    if os.environ.get("CI") or os.environ.get("TANNHA_DEMAND_KAFKA"):
+        pytest.fail(f"CI must have an Apache Kafka: {reason}")
+    pytest.skip(f"no Apache Kafka here: {reason}")
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Kafka]:
+    """One Apache Kafka for all tests. Without one they are skipped, but never in CI."""
+    with tempfile.TemporaryDirectory(prefix="tannha-kafka-", ignore_cleanup_errors=True) as folder:
         try:
-            public.post("intake", "/api/requests", NOBODY_AGREED)
-        except Refused as refusal:
-            return bool(refusal.problem["code"] == "consent.missing")
-        return False
+            with apache_kafka(Path(folder)) as running:
+                yield running
+        except NoKafka as reason:
+            without_kafka(reason)
 
-    eventually(only_the_consent_is_missing, what="the post offices to be known")
-    return public
+
+@pytest.fixture(scope="session")
+def kafka_programs() -> None:
+    """Java and the jars of Apache Kafka, for a product that runs on it."""
+    try:
+        find_java()
+        fetch_jars()
+    except NotRunnable as reason:
+        without_kafka(reason)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One PostgreSQL for all tests of a session."""
+    with postgresql() as running:
+        yield running

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -20,8 +19,8 @@ from deploy.demo.api import Product, Refused
 from deploy.demo.checks import Check, invariants, settle
 from deploy.demo.day import MORNING_REQUESTS, Day
 from deploy.demo.seed import seed_day
-from deploy.run import OPENING, open_the_office, prepare_accounts
-from deploy.stack import Ports, Stack, StartFailed, answers
+from deploy.run import OPENING, add_bases, chosen_stack, open_the_office, prepare_accounts
+from deploy.stack import Stack, StartFailed, answers
 from services.intake.adapters.reference_files import load_calendar
 from shared.clock import at, local_date
 from shared.vietnamese.calendar import Scope
@@ -33,12 +32,12 @@ console = Console()
 def main() -> int:
     """Runs the day or only its morning. Exit 0 when everything promised was kept."""
     parser = argparse.ArgumentParser(prog="python -m deploy.demo", description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("var"))
+    add_bases(parser)
     parser.add_argument("--seed-only", action="store_true", help="requests and plans of the morning, no day")
     given = parser.parse_args()
     started = time.monotonic()
     try:
-        with product_running(given.data) as stack:
+        with product_running(chosen_stack(given)) as stack:
             product = Product(stack.ports)
             if given.seed_only:
                 seed_day(product, local_date(stack.clock()), MORNING_REQUESTS, say)
@@ -62,9 +61,8 @@ def say(line: str) -> None:
 
 
 @contextmanager
-def product_running(data: Path) -> Iterator[Stack]:
-    """The running product of this folder, or one for the length of the block."""
-    stack = Stack(data, Ports())
+def product_running(stack: Stack) -> Iterator[Stack]:
+    """The product that runs already, or this one for the length of the block."""
     if answers(f"{stack.ports.url('intake')}/readyz"):
         yield stack
         return

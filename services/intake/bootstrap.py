@@ -10,6 +10,9 @@ from sqlalchemy import Engine
 from services.intake.adapters.gazetteer import load_gazetteer
 from services.intake.adapters.geocoding import GeocoderKind, make_geocoder
 from services.intake.adapters.log_channel import LogChannel
+from services.intake.adapters.oidc.client import OidcClient, read_secret
+from services.intake.adapters.oidc.provider import OidcProvider
+from services.intake.adapters.oidc.wire import Wire
 from services.intake.adapters.passwords import Argon2Passwords
 from services.intake.adapters.reference_files import load_calendar, load_fares, load_procedures
 from services.intake.adapters.zalo.account import ZaloAccount
@@ -20,14 +23,17 @@ from services.intake.adapters.zalo.sql_stores import SqlJournal, SqlTokenStore
 from services.intake.adapters.zalo.tokens import TokenKeeper
 from services.intake.adapters.zalo.webhook import ZaloWebhook
 from services.intake.application.handlers import COMMANDS, EVENTS
+from services.intake.application.identity_port import IdentityProvider
 from services.intake.application.notice_port import NoticeChannel
-from services.intake.application.ports import Passwords, Ports
+from services.intake.application.ports import Passwords, Ports, SignInRules
 from services.intake.settings import Settings
 from shared.clock import system_clock
 from shared.persistence.engine import open_engine
 from shared.service import Service, assemble
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+RETURN_PATH = "/dang-nhap/tro-ve"
+"""Where the identity provider sends people back to; registered there with our address before it."""
 
 
 def bootstrap(
@@ -46,6 +52,11 @@ def bootstrap(
         call_list=LogChannel(settings.clock()),
         hotline=settings.hotline,
         demo=settings.demo,
+        sign_in_rules=SignInRules(
+            passwords_for=settings.passwords_for,
+            link_by=settings.oidc_link_by,
+            roles=settings.oidc_roles,
+        ),
     )
     return assemble("intake", settings, commands=COMMANDS, events=EVENTS, ports=ports, migrations=MIGRATIONS)
 
@@ -82,3 +93,21 @@ def zalo_webhook(settings: Settings) -> ZaloWebhook:
     """The verified way in for Zalo's events."""
     variants = tuple(Variant.parse(text) for text in settings.zalo_signature_variants)
     return ZaloWebhook(zalo_account(settings), settings.clock(), variants)
+
+
+def identity_provider(settings: Settings) -> IdentityProvider | None:
+    """Where people sign in; None where only passwords are used. Raises OSError without the secret's file."""
+    if not settings.oidc_issuer:
+        return None
+    client = OidcClient(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        redirect_uri=settings.intake_url + RETURN_PATH,
+        secret=read_secret(settings.oidc_client_secret_file),
+        scopes=settings.oidc_scopes,
+        account_claim=settings.oidc_account_claim,
+        role_claim=settings.oidc_role_claim,
+        leeway_seconds=settings.oidc_leeway_seconds,
+    )
+    wire = Wire(timeout_seconds=settings.oidc_timeout_seconds, pause_seconds=settings.oidc_pause_seconds)
+    return OidcProvider(client, wire)

@@ -21,5 +21,7 @@ class Settings(ServiceSettings):
     database: str = "sqlite:///var/routing.db"
     solver_seconds: float = Field(default=2.0, gt=0, le=60)
     urgent_sweep_seconds: float = Field(default=3.0, gt=0)
+    unplanned_hours: float = Field(default=2.0, gt=0)
+    silent_hours: float = Field(default=1.0, gt=0)
     reference_dir: Path = Path(__file__).parent / "data"
     map_tiles: str | None = None

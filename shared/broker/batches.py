@@ -77,14 +77,23 @@ def read_batch(data: bytes | None, max_bytes: int) -> RecordBatch:
     return RecordBatch(data, count, max_timestamp, producer, epoch, sequence)
 
 
-def first_at(data: bytes, timestamp: int) -> tuple[int, int] | None:
-    """Offset and time (ms) of the first record in a kept batch at or after `timestamp`.
+def records_in(batches: bytes) -> int:
+    """How many records kept batches hold together, by their headers."""
+    place, count = 0, 0
+    while place < len(batches):
+        header = _HEADER.unpack_from(batches, place)
+        place, count = place + 12 + header[1], count + header[-1]
+    return count
+
+
+def first_at(data: bytes, timestamp: int, start: int = 0) -> tuple[int, int] | None:
+    """Offset (from `start` on) and time (ms) of the first record in a kept batch at or after `timestamp`.
 
     None when there is none. Unpacks the batch, so it is only for the rare search by time.
     """
     records = MemoryRecords(data)
     while (batch := records.next_batch()) is not None:
         for record in batch:
-            if record.timestamp >= timestamp:
+            if record.timestamp >= timestamp and record.offset >= start:
                 return record.offset, record.timestamp
     return None

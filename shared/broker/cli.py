@@ -30,6 +30,8 @@ async def serve(settings: BrokerSettings) -> None:
     broker = Broker(settings)
     port = await broker.start()
     print(f"broker listening on {settings.host}:{port}, data in {settings.data}", flush=True)  # noqa: T201
+    if broker.metrics_port is not None:
+        print(f"metrics on http://127.0.0.1:{broker.metrics_port}/metrics", flush=True)  # noqa: T201
     await stop.wait()
     await broker.stop()
 
@@ -43,6 +45,9 @@ def broker(
     port: Annotated[int, typer.Option(help="0 takes a free one and prints it.")] = 19092,
     partitions: Annotated[int, typer.Option(min=1, help="For topics created without a number.")] = 4,
     max_megabytes: Annotated[int | None, typer.Option(min=1, help="Largest database file.")] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Tell metrics on loopback at /metrics; 0 takes a free port.")
+    ] = None,
     max_connections: Annotated[int, typer.Option(min=1, help="More are refused.")] = 500,
 ) -> None:
     """Run the embedded Kafka broker: for development and small single-office pilots."""
@@ -52,6 +57,7 @@ def broker(
         data=data,
         host=host,
         port=port,
+        metrics_port=metrics_port,
         default_partitions=partitions,
         max_file=None if max_megabytes is None else max_megabytes * MEBIBYTE,
         max_connections=max_connections,

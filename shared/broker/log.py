@@ -1,4 +1,4 @@
-"""The log: append with idempotence, read, find by time, forget by age."""
+"""The log: append with idempotence, read, find by time, forget."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from shared.broker import producers
-from shared.broker.batches import RecordBatch, first_at
+from shared.broker.batches import RecordBatch, first_at, records_in
 from shared.broker.codes import Code
-from shared.broker.store import StorageFailure, Store
+from shared.broker.metrics import Metrics
+from shared.broker.retention import Bounds, Forgotten, forget_below, forget_past
+from shared.broker.store import StorageFailure, Store, room
 from shared.broker.topics import Partition, Topics
 
 _FROM_OFFSET = """
 select records from batch
-where partition_id = ?1 and base_offset < ?3 and base_offset >= coalesce(
+where partition_id = ?1 and base_offset < ?3 and last_offset >= ?2 and base_offset >= coalesce(
     (select max(base_offset) from batch where partition_id = ?1 and base_offset <= ?2), ?2)
 order by base_offset
 """
-"""Batches of partition ?1 from the one that holds offset ?2 on, below ?3."""
+"""Batches of partition ?1 from the one that holds offset ?2, or the next after it, on, below ?3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Appended:
     code: Code
     base_offset: int = -1
     next_offset: int = -1
+    size: int = 0
+    """Bytes the partition takes after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,15 @@ class Wanted:
 class Log:
     """The records of all partitions. What it acknowledges has been fsynced."""
 
-    def __init__(self, store: Store, topics: Topics) -> None:
+    def __init__(self, store: Store, topics: Topics, metrics: Metrics, max_bytes: int | None = None) -> None:
         self._store = store
         self._topics = topics
+        self._metrics = metrics
+        self._max_bytes = max_bytes
+        """What the whole file may take for a batch to be added; the rest is for groups and their places."""
         self._grown = asyncio.Event()
+        self.lacks_room = asyncio.Event()
+        """A batch was refused for want of room; who makes room clears it."""
 
     async def append(self, partition: Partition, batch: RecordBatch) -> Appended:
         """Add a batch, once: a repetition is answered with the offset of the first time.
@@ -59,21 +67,29 @@ class Log:
         now = time.time()
         try:
             outcome: Appended = await self._store.write(
-                lambda connection: _append(connection, partition.id, batch, now)
+                lambda connection: _append(connection, partition.id, batch, now, self._max_bytes)
             )
         except StorageFailure:
-            return Appended(Code.KAFKA_STORAGE_ERROR)
+            outcome = Appended(Code.KAFKA_STORAGE_ERROR)
+        if outcome.code is Code.KAFKA_STORAGE_ERROR:
+            self.lacks_room.set()
         if outcome.next_offset > partition.high_watermark:
-            partition.high_watermark = outcome.next_offset
+            partition.high_watermark, partition.size = outcome.next_offset, outcome.size
+            self._metrics.took(batch.records, len(batch.data))
             self.wake_readers()
         return outcome
 
-    async def read(self, wanted: Sequence[Wanted], max_bytes: int) -> list[bytes]:
+    async def read(self, wanted: Sequence[Wanted], max_bytes: int) -> list[bytes | None]:
         """Whole batches for each of `wanted`; the first may exceed the bounds, so that readers advance.
 
-        Raises StorageFailure.
+        None where the log has come to start later than the wanted offset. Raises StorageFailure.
         """
-        records: list[bytes] = await self._store.read(lambda connection: _read(connection, wanted, max_bytes))
+        records: list[bytes | None] = await self._store.read(
+            lambda connection: _read(connection, wanted, max_bytes)
+        )
+        for piece in records:
+            if piece:
+                self._metrics.gave(records_in(piece), len(piece))
         return records
 
     @property
@@ -86,30 +102,39 @@ class Log:
         self._grown.set()
         self._grown = asyncio.Event()
 
-    async def find_time(self, partition: Partition, timestamp: int) -> tuple[int, int] | None:
-        """Offset and time (ms) of the first record at or after `timestamp`. Raises StorageFailure."""
+    async def find_time(self, partition: Partition, timestamp: int | None) -> tuple[int, int] | None:
+        """Offset and time (ms) of the first record at or after `timestamp`; None: of the newest time.
+
+        Raises StorageFailure.
+        """
         found: tuple[int, int] | None = await self._store.read(
-            lambda connection: _find_time(connection, partition.id, timestamp)
+            lambda connection: _find_time(connection, partition, timestamp)
         )
         return found
 
     async def forget_old(self) -> int:
-        """Delete batches past their topic's `retention.ms`, oldest first; answers how many.
+        """Delete what is past its topic's `retention.ms` or `retention.bytes`; answers how many batches.
 
-        The newest batch of a partition stays, so that its place in time is kept. Raises StorageFailure.
+        Raises StorageFailure.
         """
         gone = 0
         for topic in self._topics.all():
-            if topic.retention_ms < 0:
+            cleanup = topic.cleanup
+            if not cleanup.deletes or (cleanup.retention_ms < 0 and cleanup.retention_bytes < 0):
                 continue
-            limit = int(time.time() * 1000) - topic.retention_ms
+            bounds = Bounds(
+                None if cleanup.retention_ms < 0 else int(time.time() * 1000) - cleanup.retention_ms,
+                None if cleanup.retention_bytes < 0 else cleanup.retention_bytes,
+            )
             for partition in topic.partitions:
-                count, start = await self._store.write(
-                    partial(_forget, partition_id=partition.id, limit=limit)
-                )
-                gone += count
-                partition.log_start = max(partition.log_start, start)
+                forgotten = await forget_past(self._store, partition.id, bounds)
+                gone += forgotten.batches
+                _shorten(partition, forgotten)
         return gone
+
+    async def forget_below(self, partition: Partition, offset: int) -> None:
+        """Delete what lies below `offset`, because an admin says so. Raises StorageFailure."""
+        _shorten(partition, await forget_below(self._store, partition.id, offset))
 
     async def new_producer_id(self) -> int:
         """A producer id that was never given out before. Raises StorageFailure."""
@@ -123,30 +148,46 @@ class Log:
         return gone
 
 
-def _append(connection: sqlite3.Connection, partition_id: int, batch: RecordBatch, now: float) -> Appended:
-    row = connection.execute("select next_offset from partition where id = ?", (partition_id,)).fetchone()
+def _append(
+    connection: sqlite3.Connection, partition_id: int, batch: RecordBatch, now: float, max_bytes: int | None
+) -> Appended:
+    row = connection.execute(
+        "select next_offset, size from partition where id = ?", (partition_id,)
+    ).fetchone()
     if row is None:
         return Appended(Code.UNKNOWN_TOPIC_OR_PARTITION)
-    (base,) = row
+    base, size = row
     if batch.is_idempotent:
         state = producers.load(connection, batch.producer_id, partition_id)
         verdict = state.judge(batch)
         if verdict.code is not Code.NONE:
             return Appended(verdict.code)
         if verdict.repeats is not None:
-            return Appended(Code.NONE, verdict.repeats, base)
+            return Appended(Code.NONE, verdict.repeats, base, size)
+    if max_bytes is not None and _taken(connection) + len(batch.data) > max_bytes:
+        return Appended(Code.KAFKA_STORAGE_ERROR)
+    if batch.is_idempotent:
         producers.keep(connection, batch.producer_id, partition_id, state.after(batch, base), now)
     after = base + batch.records
     connection.execute(
-        "insert into batch values (?, ?, ?, ?, ?)",
-        (partition_id, base, after - 1, batch.max_timestamp, batch.stamped(base)),
+        "insert into batch values (?, ?, ?, ?, ?, ?)",
+        (partition_id, base, after - 1, batch.max_timestamp, len(batch.data), batch.stamped(base)),
     )
-    connection.execute("update partition set next_offset = ? where id = ?", (after, partition_id))
-    return Appended(Code.NONE, base, after)
+    size += len(batch.data)
+    connection.execute(
+        "update partition set next_offset = ?, size = ? where id = ?", (after, size, partition_id)
+    )
+    return Appended(Code.NONE, base, after, size)
 
 
-def _read(connection: sqlite3.Connection, wanted: Sequence[Wanted], max_bytes: int) -> list[bytes]:
-    answers = []
+def _taken(connection: sqlite3.Connection) -> int:
+    """The bytes of the file that are in use."""
+    size, free = room(connection)
+    return size - free
+
+
+def _read(connection: sqlite3.Connection, wanted: Sequence[Wanted], max_bytes: int) -> list[bytes | None]:
+    answers: list[bytes | None] = []
     total = 0
     for want in wanted:
         pieces: list[bytes] = []
@@ -159,33 +200,35 @@ def _read(connection: sqlite3.Connection, wanted: Sequence[Wanted], max_bytes: i
             pieces.append(records)
             size += len(records)
         total += size
-        answers.append(b"".join(pieces))
+        # The start is looked up after the records: if it is still below, none of them was missed.
+        start = connection.execute(
+            "select log_start from partition where id = ?", (want.partition_id,)
+        ).fetchone()
+        answers.append(None if start is None or start[0] > want.offset else b"".join(pieces))
     return answers
 
 
-def _find_time(connection: sqlite3.Connection, partition_id: int, timestamp: int) -> tuple[int, int] | None:
-    row = connection.execute(
-        "select base_offset, max_timestamp, records from batch where partition_id = ? and max_timestamp >= ? "
+def _find_time(
+    connection: sqlite3.Connection, partition: Partition, timestamp: int | None
+) -> tuple[int, int] | None:
+    if timestamp is None:
+        (timestamp,) = connection.execute(
+            "select coalesce(max(max_timestamp), 0) from batch where partition_id = ?", (partition.id,)
+        ).fetchone()
+    place = connection.execute(
+        "select base_offset from batch where partition_id = ? and max_timestamp >= ? and last_offset >= ? "
         "order by base_offset limit 1",
-        (partition_id, timestamp),
+        (partition.id, timestamp, partition.log_start),
     ).fetchone()
-    if row is None:
+    if place is None:
         return None
-    base_offset, newest, records = row
-    return first_at(records, timestamp) or (base_offset, newest)
-
-
-def _forget(connection: sqlite3.Connection, partition_id: int, limit: int) -> tuple[int, int]:
-    (keep_from,) = connection.execute(
-        "select coalesce("
-        "(select min(base_offset) from batch where partition_id = ?1 and max_timestamp >= ?2), "
-        "(select max(base_offset) from batch where partition_id = ?1), 0)",
-        (partition_id, limit),
+    records, newest = connection.execute(
+        "select records, max_timestamp from batch where partition_id = ? and base_offset = ?",
+        (partition.id, place[0]),
     ).fetchone()
-    gone = connection.execute(
-        "delete from batch where partition_id = ? and base_offset < ?", (partition_id, keep_from)
-    ).rowcount
-    connection.execute(
-        "update partition set log_start = max(log_start, ?) where id = ?", (keep_from, partition_id)
-    )
-    return gone, keep_from
+    return first_at(records, timestamp, partition.log_start) or (max(place[0], partition.log_start), newest)
+
+
+def _shorten(partition: Partition, forgotten: Forgotten) -> None:
+    partition.log_start = max(partition.log_start, forgotten.log_start)
+    partition.size = forgotten.size

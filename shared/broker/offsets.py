@@ -49,6 +49,20 @@ class Offsets:
         found: list[Committed] = await self._store.read(lambda connection: _places(connection, group))
         return {(place.topic, place.partition): place for place in found}
 
+    async def all(self) -> list[tuple[str, Committed]]:
+        """Every place with the name of its group."""
+        found: list[tuple[str, Committed]] = await self._store.read(_all_places)
+        return found
+
+    async def forget_places(self, group: str, places: Sequence[tuple[str, int]]) -> None:
+        """Delete the group's places in these topics and partitions."""
+        rows = [(group, *place) for place in places]
+        await self._store.write(
+            lambda connection: connection.executemany(
+                "delete from committed_offset where group_name = ? and topic = ? and partition = ?", rows
+            )
+        )
+
     async def keep_generation(self, group: KnownGroup) -> None:
         """Remember the generation; never goes back, whatever the order of calls."""
         await self._store.write(
@@ -77,6 +91,13 @@ def _places(connection: sqlite3.Connection, group: str) -> list[Committed]:
         (group,),
     )
     return [Committed(*row) for row in rows]
+
+
+def _all_places(connection: sqlite3.Connection) -> list[tuple[str, Committed]]:
+    rows = connection.execute(
+        "select group_name, topic, partition, next_offset, leader_epoch, metadata from committed_offset"
+    )
+    return [(group, Committed(*place)) for group, *place in rows]
 
 
 def _groups(connection: sqlite3.Connection) -> list[KnownGroup]:

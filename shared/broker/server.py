@@ -11,6 +11,7 @@ import logging
 import struct
 from contextlib import suppress
 
+from shared.broker.metrics import Metrics
 from shared.broker.settings import BrokerSettings
 from shared.broker.wire import HEADER_SIZE, Peer, Protocol, Unanswerable
 
@@ -105,9 +106,10 @@ class Connection:
 class Server:
     """The listening socket and all connections through it."""
 
-    def __init__(self, protocol: Protocol, settings: BrokerSettings) -> None:
+    def __init__(self, protocol: Protocol, settings: BrokerSettings, metrics: Metrics) -> None:
         self._protocol = protocol
         self._settings = settings
+        self._metrics = metrics
         self._budget = MemoryBudget(settings.max_requests_in_memory)
         self._open: dict[asyncio.Task[None], Connection] = {}
         self._listener: asyncio.Server | None = None
@@ -129,6 +131,7 @@ class Server:
         task = asyncio.current_task()
         if len(self._open) >= self._settings.max_connections or task is None:
             log.warning("refused a connection from %s: %d are open", connection.peer.host, len(self._open))
+            self._metrics.refused.labels("too many").inc()
             await connection.close()
             return
         self._open[task] = connection
@@ -138,12 +141,15 @@ class Server:
             pass
         except TimeoutError:
             log.info("closed a silent connection from %s", connection.peer.host)
+            self._metrics.refused.labels("silent").inc()
         except OSError as reason:
             log.info("lost a connection from %s: %s", connection.peer.host, reason)
         except Unanswerable as reason:
             log.warning("closed a connection from %s: %s", connection.peer.host, reason)
+            self._metrics.refused.labels("not the protocol").inc()
         except Exception:
             log.exception("closed a connection from %s after a fault of the broker", connection.peer.host)
+            self._metrics.refused.labels("fault of the broker").inc()
         finally:
             await connection.close()
             del self._open[task]

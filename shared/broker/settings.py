@@ -21,6 +21,8 @@ class BrokerSettings:
     """Loopback unless told otherwise: the broker knows neither passwords nor encryption."""
     port: int = 19092
     """0 lets the system choose; the first line of output says which."""
+    metrics_port: int | None = None
+    """Where GET /metrics is answered, on loopback only; 0 lets the system choose. None: nowhere."""
     default_partitions: int = 4
     """For a topic created without a number of partitions."""
     max_partitions_per_topic: int = 256
@@ -50,6 +52,12 @@ class BrokerSettings:
     stop_grace: float = 2.0
     """How long requests in hand may take to be answered at a stop."""
     retention_sweep: float = 60.0
-    """Between two sweeps for records that are past `retention.ms` and for forgotten producers."""
+    """Between two sweeps for records past retention, for compaction and for forgotten producers."""
     producer_memory: float = 7 * 24 * 3600.0
     """How long the last sequence numbers of a silent producer are kept."""
+
+    @property
+    def max_records(self) -> int | None:
+        """What the file may take before sends are refused: a little less than `max_file`, so that
+        consumers of a full broker can still commit, join and read it empty."""
+        return None if self.max_file is None else self.max_file - min(MEBIBYTE, self.max_file // 8)

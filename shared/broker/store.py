@@ -10,40 +10,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+from shared.broker.schema import prepare
 
 log = logging.getLogger("shared.broker.store")
 
 Work = Callable[[sqlite3.Connection], Any]
 """Reads or changes the file; may be run again after a rollback, so it must touch nothing else."""
 
-SCHEMA = """
-create table if not exists meta (name text primary key, value text not null);
-create table if not exists topic (name text primary key, configs text not null);
-create table if not exists partition (
-    id integer primary key autoincrement,
-    topic text not null, number integer not null,
-    log_start integer not null default 0, next_offset integer not null default 0,
-    unique (topic, number));
-create table if not exists batch (
-    partition_id integer not null, base_offset integer not null, last_offset integer not null,
-    max_timestamp integer not null, records blob not null);
-create unique index if not exists batch_place on batch (partition_id, base_offset);
-create index if not exists batch_time on batch (partition_id, max_timestamp);
-create table if not exists producer (
-    producer_id integer not null, partition_id integer not null,
-    epoch integer not null, recent text not null, touched_at real not null,
-    primary key (producer_id, partition_id)) without rowid;
-create table if not exists consumer_group (
-    name text primary key, generation integer not null, protocol_type text not null);
-create table if not exists committed_offset (
-    group_name text not null, topic text not null, partition integer not null,
-    next_offset integer not null, leader_epoch integer not null, metadata text not null,
-    primary key (group_name, topic, partition)) without rowid;
-"""
+
+def unobserved(seconds: float, works: int) -> None:
+    """Where nobody measures."""
+
+
+def room(connection: sqlite3.Connection) -> tuple[int, int]:
+    """The size of the file in bytes, and how much of it is free for new records."""
+    (page,) = connection.execute("pragma page_size").fetchone()
+    (pages,) = connection.execute("pragma page_count").fetchone()
+    (free,) = connection.execute("pragma freelist_count").fetchone()
+    return pages * page, free * page
 
 
 class StorageFailure(Exception):
@@ -55,24 +45,31 @@ class Store:
 
     Writes that arrive while a commit is on its way to the disk share the next one, so a busy broker
     pays one fsync for many sends. SQLite runs in WAL mode with `synchronous=FULL`: a commit that
-    returned is on the disk.
+    returned is on the disk. `observe` hears of each commit: its seconds and how many works shared it.
+
+    The space of what is deleted is used again, so the file stays as large as it ever had to be.
     """
 
-    def __init__(self, file: Path, max_bytes: int | None = None) -> None:
+    def __init__(
+        self, file: Path, max_bytes: int | None = None, observe: Callable[[float, int], None] = unobserved
+    ) -> None:
         self._file = file
         self._max_bytes = max_bytes
+        self._observe = observe
+        self._is_refused = False
         self._writer_thread = ThreadPoolExecutor(1, "broker-write")
         self._reader_thread = ThreadPoolExecutor(1, "broker-read")
         self._waiting: list[tuple[Work, asyncio.Future[Any]]] = []
         self._flush: asyncio.Task[None] | None = None
         self._writer = self._connect()
-        self._writer.executescript(SCHEMA)
+        prepare(self._writer)
         self._reader = self._connect()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
+        connection.execute("pragma secure_delete = fast")
         if self._max_bytes is not None:
             (page,) = connection.execute("pragma page_size").fetchone()
             connection.execute(f"pragma max_page_count = {max(1, self._max_bytes // page)}")
@@ -122,16 +119,27 @@ class Store:
         try:
             self._writer.execute("begin immediate")
             outcomes = [work(self._writer) for work in works]
+            began = time.perf_counter()
             self._writer.execute("commit")
+            self._observe(time.perf_counter() - began, len(works))
         except Exception as failure:  # noqa: BLE001 - handed to the caller of the work
             self._roll_back()
             if len(works) > 1:
                 return [self._commit([work])[0] for work in works]
             if not isinstance(failure, sqlite3.Error | OSError):
                 return [failure]
-            log.warning("cannot write: %s", failure)
+            self._note_refusal(failure)
             return [StorageFailure(str(failure))]
+        self._note_refusal(None)
         return outcomes
+
+    def _note_refusal(self, failure: Exception | None) -> None:
+        """One line when the disk begins to refuse and one when it ends: a log must not fill it further."""
+        if failure is not None and not self._is_refused:
+            log.error("the disk takes no more, writes are refused until it does: %s", failure)
+        elif failure is None and self._is_refused:
+            log.warning("the disk takes records again")
+        self._is_refused = failure is not None
 
     def _roll_back(self) -> None:
         try:

@@ -9,20 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shared.broker.codes import Code
+from shared.broker.configs import Cleanup, ConfigRefused, check_configs, cleanup_of
+from shared.broker.retention import LAST_OFFSET, forget_below
 from shared.broker.settings import BrokerSettings
 from shared.broker.store import Store
 
 _NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
-
-DEFAULT_CONFIGS: Mapping[str, str] = {
-    "cleanup.policy": "delete",
-    "retention.ms": "-1",
-    "max.message.bytes": "",
-    "min.insync.replicas": "1",
-    "compression.type": "producer",
-    "message.timestamp.type": "CreateTime",
-}
-"""What a topic follows where it was not told otherwise. Nothing is deleted by age unless asked for."""
 
 
 class TopicRefused(Exception):
@@ -36,12 +28,17 @@ class TopicRefused(Exception):
 
 @dataclass(slots=True)
 class Partition:
-    """One partition as clients see it: offsets from `log_start` up to, not including, `high_watermark`."""
+    """One partition as clients see it: offsets from `log_start` up to, not including, `high_watermark`.
+
+    `size` is what its batches take, in bytes; below `clean_to` its log is compacted.
+    """
 
     id: int
     number: int
     log_start: int = 0
     high_watermark: int = 0
+    size: int = 0
+    clean_to: int = 0
 
 
 @dataclass(slots=True)
@@ -53,11 +50,9 @@ class Topic:
     configs: dict[str, str] = field(default_factory=dict)
 
     @property
-    def retention_ms(self) -> int:
-        """Age in ms after which records may go; -1 keeps them. A compacted topic keeps all."""
-        if "delete" not in self.configs.get("cleanup.policy", "delete"):
-            return -1
-        return int(self.configs.get("retention.ms", DEFAULT_CONFIGS["retention.ms"]))
+    def cleanup(self) -> Cleanup:
+        """What may go from its partitions."""
+        return cleanup_of(self.configs)
 
 
 class Topics:
@@ -100,7 +95,7 @@ class Topics:
             raise TopicRefused(Code.POLICY_VIOLATION, f"no more than {self._settings.max_topics} topics")
         count = self._settings.default_partitions if partitions == -1 else partitions
         self._check_count(count)
-        _check_configs(configs)
+        _check(configs)
         return count
 
     async def create(self, name: str, partitions: int, configs: Mapping[str, str]) -> Topic:
@@ -128,8 +123,25 @@ class Topics:
         """Remove a topic, its records and what groups had committed in it. Raises TopicRefused."""
         if name not in self._topics:
             raise TopicRefused(Code.UNKNOWN_TOPIC_OR_PARTITION, f"no topic {name}")
-        await self._store.write(lambda connection: _delete(connection, name))
+        orphans = await self._store.write(lambda connection: _delete(connection, name))
         self._topics.pop(name, None)
+        for partition_id in orphans:
+            await forget_below(self._store, partition_id, LAST_OFFSET)
+
+    async def configure(self, name: str, configs: Mapping[str, str], *, only_check: bool = False) -> None:
+        """Give a topic these settings in place of all it had. Raises TopicRefused, StorageFailure."""
+        topic = self._topics.get(name)
+        if topic is None:
+            raise TopicRefused(Code.UNKNOWN_TOPIC_OR_PARTITION, f"no topic {name}")
+        _check(configs)
+        if only_check:
+            return
+        await self._store.write(
+            lambda connection: connection.execute(
+                "update topic set configs = ? where name = ?", (json.dumps(dict(configs)), name)
+            )
+        )
+        topic.configs = dict(configs)
 
     def _check_count(self, count: int) -> None:
         if not 1 <= count <= self._settings.max_partitions_per_topic:
@@ -137,16 +149,11 @@ class Topics:
             raise TopicRefused(Code.INVALID_PARTITIONS, f"1 to {limit} partitions, not {count}")
 
 
-def _check_configs(configs: Mapping[str, str]) -> None:
-    for name in ("retention.ms", "max.message.bytes"):
-        if name in configs:
-            try:
-                int(configs[name])
-            except ValueError as wrong:
-                raise TopicRefused(Code.INVALID_CONFIG, f"{name} must be a whole number") from wrong
-    policies = set(configs.get("cleanup.policy", "delete").split(","))
-    if not policies <= {"delete", "compact"}:
-        raise TopicRefused(Code.INVALID_CONFIG, "cleanup.policy is delete, compact or both")
+def _check(configs: Mapping[str, str]) -> None:
+    try:
+        check_configs(configs)
+    except ConfigRefused as refused:
+        raise TopicRefused(Code.INVALID_CONFIG, str(refused)) from refused
 
 
 def _load(connection: sqlite3.Connection) -> dict[str, Topic]:
@@ -158,7 +165,9 @@ def _load(connection: sqlite3.Connection) -> dict[str, Topic]:
 
 def _partitions(connection: sqlite3.Connection, topic: str) -> list[Partition]:
     rows = connection.execute(
-        "select id, number, log_start, next_offset from partition where topic = ? order by number", (topic,)
+        "select id, number, log_start, next_offset, size, clean_to from partition "
+        "where topic = ? order by number",
+        (topic,),
     )
     return [Partition(*row) for row in rows]
 
@@ -180,12 +189,14 @@ def _add_partitions(connection: sqlite3.Connection, topic: str, count: int) -> l
     return _partitions(connection, topic)
 
 
-def _delete(connection: sqlite3.Connection, name: str) -> None:
+def _delete(connection: sqlite3.Connection, name: str) -> list[int]:
+    """Everything but the batches: those belong to nobody now, and go piece by piece."""
+    rows = connection.execute("select id from partition where topic = ?", (name,)).fetchall()
     for statement in (
-        "delete from batch where partition_id in (select id from partition where topic = ?)",
         "delete from producer where partition_id in (select id from partition where topic = ?)",
         "delete from partition where topic = ?",
         "delete from committed_offset where topic = ?",
         "delete from topic where name = ?",
     ):
         connection.execute(statement, (name,))
+    return [partition_id for (partition_id,) in rows]

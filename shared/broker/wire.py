@@ -16,6 +16,8 @@ from typing import Any
 from kafka.protocol import admin, consumer, metadata, producer
 
 from shared.broker.codes import Code
+from shared.broker.metrics import Metrics
+from shared.broker.shapes import error_codes, missing_field
 
 log = logging.getLogger("shared.broker.wire")
 
@@ -69,8 +71,9 @@ class Api:
 class Protocol:
     """All APIs of a broker; turns a request frame into the frame to send back."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: Metrics) -> None:
         self._apis: dict[int, Api] = {}
+        self._metrics = metrics
 
     def register(self, request: Any, versions: tuple[int, int], handle: Handler) -> None:
         """Answer `request` in `versions` (oldest, newest) with `handle`."""
@@ -102,7 +105,12 @@ class Protocol:
             body = api.request.decode(frame, version=version, header=True)
         except Exception as wrong:
             raise Unanswerable(f"cannot read {api.request.name} v{version}: {wrong!r}") from wrong
+        missing = missing_field(body, version)
+        if missing is not None:
+            raise Unanswerable(f"{api.request.name} v{version} without {missing}")
         response = await api.handle(Call(body, version, body.header.client_id or "", peer))
+        codes = () if response is None else error_codes(response, version)
+        self._metrics.answered(api.request.name.removesuffix("Request"), codes)
         return None if response is None else _framed(response, correlation_id)
 
     def _refuse(self, key: int, version: int, correlation_id: int) -> bytes:
@@ -117,6 +125,7 @@ class Protocol:
         if not carries:
             raise Unanswerable(f"{response.name} v{version} is not supported and cannot say so")
         log.info("refused %s v%d: not supported", response.name, version)
+        self._metrics.answered(response.name.removesuffix("Response"), [Code.UNSUPPORTED_VERSION])
         return _framed(response(version=version, error_code=Code.UNSUPPORTED_VERSION), correlation_id)
 
     def _versions_for_newer_client(self) -> Any:

@@ -193,3 +193,24 @@ class CalendarDayPublished(Event):
     scope: str
     name: str
     source: str = ""
+
+
+class RecalledToken(Contract):
+    """One sign-in token that is no longer good; `until` it would have been, by the machine's clock."""
+
+    token_id: str
+    until: Instant
+
+
+class SignInsRecalled(Event):
+    """Sign-in tokens of an account are no longer good although they have not expired.
+
+    The whole record of the account: the tokens signed out, and the instant (machine's clock) up to which
+    every token issued is recalled, None when all others are good.
+    """
+
+    KIND: ClassVar[str] = "sign_ins_recalled"
+    KEY: ClassVar[str] = "account"
+    account: str
+    issued_until: Instant | None = None
+    tokens: tuple[RecalledToken, ...] = ()

@@ -79,6 +79,15 @@ TOPICS: tuple[Topic, ...] = (
         gate="latest",
         retention_days=None,
     ),
+    # Tokens live twelve hours: an older record speaks of none that could still be shown.
+    Topic(
+        "intake.account.v1",
+        "intake",
+        ("routing", "postal_bridge"),
+        (intake.SignInsRecalled,),
+        gate="latest",
+        retention_days=2,
+    ),
     Topic("routing.plan.v1", "routing", ("postal_bridge",), (routing.PlanPublished,)),
     Topic(
         "routing.stop.v1",

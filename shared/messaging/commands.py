@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from shared.actor import Actor
@@ -18,7 +18,7 @@ from shared.errors import RuleBroken, Unavailable
 from shared.messaging.guard import EventHandler
 from shared.messaging.tables import Answer
 from shared.messaging.unit_of_work import Transactions, UnitOfWork
-from shared.persistence.engine import can_be_repeated
+from shared.persistence.engine import can_be_repeated, is_outage
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +59,9 @@ class CommandBus:
         )
         try:
             return retrying(self._execute_once, command, actor, idempotency_key)
-        except OperationalError as error:
+        except SQLAlchemyError as error:
+            if not is_outage(error):
+                raise
             log.warning("command.unavailable", command=type(command).__name__, error=type(error).__name__)
             raise Unavailable("Hệ thống đang bận, chưa ghi nhận được. Ông/Bà thử lại sau ít phút.") from error
 

@@ -19,8 +19,7 @@ from typing import Any
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy.exc import InterfaceError, OperationalError
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from shared.contracts.envelope import Envelope, Event
 from shared.contracts.topics import body_class
@@ -30,8 +29,9 @@ from shared.messaging.progress import Outcome, Progress, recent_failures, unread
 from shared.messaging.tables import ParkedEvent
 from shared.messaging.unit_of_work import Transactions, UnitOfWork
 from shared.observability.tracing import traced
+from shared.persistence.engine import is_outage
 
-__all__ = ["DATABASE_AWAY", "EventHandler", "Guard", "Outcome", "TooManyFailures", "Waiting"]
+__all__ = ["EventHandler", "Guard", "Outcome", "TooManyFailures", "Waiting"]
 
 log = structlog.get_logger(__name__)
 
@@ -42,9 +42,6 @@ FAILURES_IN_A_ROW = 20
 """So many events of one topic may fail for good, one after the other; at the next the consumer stops."""
 FAILURE_MEMORY = timedelta(hours=1)
 """A process that starts counts the failures that were parked so lately into the row."""
-
-DATABASE_AWAY = (OperationalError, InterfaceError)
-"""Errors of the infrastructure, not of the event: retried, then the worker has to stop."""
 
 
 class Waiting(Exception):
@@ -77,11 +74,14 @@ class Arrival:
 
     @classmethod
     def of(cls, topic: str, raw: bytes) -> Arrival:
-        """Reads a record."""
+        """Reads a record. What says that it belongs elsewhere than where it came is no event either."""
         try:
-            return cls(topic, raw, Envelope.from_bytes(raw))
+            envelope = Envelope.from_bytes(raw)
         except ValidationError as error:
             return cls(topic, raw, None, _reason(error))
+        if envelope.topic != topic:
+            return cls(topic, raw, None, f"it says that its topic is {envelope.topic[:80]}")
+        return cls(topic, raw, envelope)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Guard:
     """Applies foreign events to one service.
 
     `handlers` maps event classes to handlers; an event of a subscribed topic without a handler is
-    remembered and passed over. Raises only the errors in `DATABASE_AWAY`, after bounded retries, and
+    remembered and passed over. Raises only what `is_outage` names, after bounded retries, and
     TooManyFailures.
     """
 
@@ -111,7 +111,7 @@ class Guard:
         """
         arrivals = [Arrival.of(topic, raw) for topic, raw in records]
         retrying = Retrying(
-            retry=retry_if_exception_type(DATABASE_AWAY),
+            retry=retry_if_exception(is_outage),
             stop=stop_after_attempt(self.attempts),
             wait=wait_random_exponential(multiplier=0.1, max=3),
             reraise=True,
@@ -138,18 +138,18 @@ class Guard:
             return self._decide_one_by_one(arrivals)
         try:
             with self.transactions.begin() as uow:
-                outcomes = _Batch(uow, self.handlers, arrivals, dict(self._failures)).apply_all()
+                outcomes = Batch(uow, self.handlers, arrivals, dict(self._failures)).apply_all()
                 reached("guard.applied")
-        except DATABASE_AWAY:
-            raise
-        except Exception:  # noqa: BLE001 - it is raised again behind a savepoint, and parked there
+        except Exception as error:
+            if is_outage(error):
+                raise
             return self._decide_one_by_one(arrivals)
         self._failures.update(dict.fromkeys((arrival.topic for arrival in arrivals), 0))
         return outcomes
 
     def _decide_one_by_one(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
         with self.transactions.begin() as uow:
-            batch = _Batch(uow, self.handlers, arrivals, dict(self._failures))
+            batch = Batch(uow, self.handlers, arrivals, dict(self._failures))
             outcomes = batch.apply_or_park_each()
             reached("guard.applied")
         self._failures.update(batch.failures)
@@ -157,7 +157,7 @@ class Guard:
 
 
 @dataclass
-class _Batch:
+class Batch:
     """Records that are decided in one transaction."""
 
     uow: UnitOfWork
@@ -197,9 +197,10 @@ class _Batch:
         if outcome is Outcome.EARLY:
             return self.progress.park(envelope, arrival.raw, outcome, "an earlier one has not come yet")
         if outcome is Outcome.APPLIED:
-            outcome = apply(arrival, envelope)
+            with traced(envelope.traceparent):
+                outcome = apply(arrival, envelope)
         if outcome is Outcome.APPLIED:
-            self._drain(envelope)
+            self.drain(envelope)
         return outcome
 
     def _apply(self, _arrival: Arrival, envelope: Envelope) -> Outcome:
@@ -214,22 +215,18 @@ class _Batch:
         handler = self.handlers.get(event_class)
         if handler is not None:
             self.uow.actor = envelope.actor
-            with traced(envelope.traceparent):
-                handler(event_class.model_validate(envelope.data), self.uow)
+            handler(event_class.model_validate(envelope.data), self.uow)
 
     def _apply_or_park(self, arrival: Arrival, envelope: Envelope) -> Outcome:
         """Applies an event whose turn it is, or parks it with the reason."""
-        published = len(self.uow.published)
         try:
-            with self.uow.session.begin_nested():
+            with self.uow.attempt():
                 self._handle(envelope)
-        except DATABASE_AWAY:
-            raise
         except Waiting as waiting:
-            del self.uow.published[published:]
             return self.progress.park(envelope, arrival.raw, Outcome.WAITING, str(waiting), waiting.waits_for)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises must not lose the event
-            del self.uow.published[published:]
+        except Exception as error:
+            if is_outage(error):
+                raise
             self._count_failure(envelope.topic, again=self.progress.is_parked(envelope.id))
             why = type(error).__name__
             log.warning("event.parked", event_id=envelope.id, topic=envelope.topic, error=why)
@@ -254,18 +251,18 @@ class _Batch:
             raise TooManyFailures(topic)
         self.failures[topic] += 1
 
-    def _drain(self, applied: Envelope) -> None:
+    def drain(self, applied: Envelope) -> None:
         """Applies what was parked for an event: the next number of its key, and what waited for it."""
         ready = [applied]
         while ready:
             for parked in self.progress.unblocked_by(ready.pop()):
                 arrival = Arrival.of(parked.topic, parked.body)
                 envelope = Envelope.from_bytes(parked.body)
-                if (
-                    self.progress.admit(envelope) is Outcome.APPLIED
-                    and self._apply_or_park(arrival, envelope) is Outcome.APPLIED
-                ):
-                    ready.append(envelope)
+                if self.progress.admit(envelope) is not Outcome.APPLIED:
+                    continue
+                with traced(envelope.traceparent):
+                    if self._apply_or_park(arrival, envelope) is Outcome.APPLIED:
+                        ready.append(envelope)
 
 
 def _reason(error: Exception) -> str:

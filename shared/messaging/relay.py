@@ -18,7 +18,7 @@ from shared.messaging.connection import BrokerAddress
 from shared.messaging.crash_points import reached
 from shared.messaging.tables import OutboxRow
 from shared.messaging.unit_of_work import Transactions
-from shared.persistence.locks import sole_holder
+from shared.persistence.locks import Hold, sole_holder
 
 log = structlog.get_logger(__name__)
 
@@ -71,12 +71,12 @@ class Relay:
             try:
                 with sole_holder(self.transactions.engine, "relay") as held:
                     if held:
-                        self._send_until_trouble()
+                        self._send_while(held)
             except Exception as error:  # noqa: BLE001 - a relay that dies is found only by its silence
                 log.warning("relay.interrupted", error=type(error).__name__, detail=str(error)[:200])
             self._stop.wait(0.5)
 
-    def _send_until_trouble(self) -> None:
+    def _send_while(self, held: Hold) -> None:
         producer = KafkaProducer(
             **self.broker.client_settings(),
             enable_idempotence=True,
@@ -88,7 +88,7 @@ class Relay:
             reconnect_backoff_max_ms=1_000,
         )
         try:
-            while not self._stop.is_set():
+            while held and not self._stop.is_set():
                 if not self.send_batch(producer):
                     self._wake.wait(POLL_SECONDS)
                     self._wake.clear()

@@ -77,6 +77,40 @@ class ParkedEvent(MessagingTable, table=True):
     parked_at: datetime = Field(sa_type=Utc)
 
 
+class DiscardedEvent(MessagingTable, table=True):
+    """A parked event that a person decided never to apply: what it was, who decided, when and why.
+
+    `passed` tells whether the gate went on past it; without it the event named no key that could be told.
+    """
+
+    __tablename__ = "discarded_event"
+    event_id: str = Field(primary_key=True)
+    topic: str = Field(index=True)
+    key: str
+    sequence: int
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    attempts: int
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    parked_at: datetime = Field(sa_type=Utc)
+    passed: bool
+    discarded_at: datetime = Field(sa_type=Utc)
+    discarded_by: str
+    why: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class RecalledSignIns(MessagingTable, table=True):
+    """Sign-in tokens of an account that are no longer good (see `shared.sign_ins`).
+
+    `until` is when the last of them would have expired: then the row says nothing any more.
+    """
+
+    __tablename__ = "recalled_sign_ins"
+    account: str = Field(primary_key=True)
+    issued_until: datetime | None = Field(default=None, sa_type=Utc)
+    tokens: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
+    until: datetime = Field(sa_type=Utc, index=True)
+
+
 class Answer(MessagingTable, table=True):
     """The answer given to an Idempotency-Key, and the fingerprint of what was asked."""
 

@@ -11,22 +11,25 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, Engine, Executable, insert, text
+from sqlalchemy import Engine, insert, text
 from sqlmodel import Session
 
 from shared.actor import Actor
 from shared.clock import Clock
 from shared.contracts.envelope import ActorRef, Envelope, Event
 from shared.contracts.topics import Service, topic_of
-from shared.errors import Unauthenticated
+from shared.errors import Problem, Unauthenticated
 from shared.ids import NewId, new_id
 from shared.messaging.crash_points import reached
 from shared.messaging.tables import OutboxRow
 from shared.observability.tracing import current_traceparent
 
-_NEXT_NUMBER = text(
-    "INSERT INTO stream_head (topic, key, sequence) VALUES (:topic, :key, 1)"
-    " ON CONFLICT (topic, key) DO UPDATE SET sequence = stream_head.sequence + 1 RETURNING sequence"
+LARGEST_EVENT = 900_000
+"""Bytes of an envelope: a little below what Kafka clients and brokers take by default (1 MiB)."""
+_HEAD = text("SELECT sequence FROM stream_head WHERE topic = :topic AND key = :key")
+_KEEP_HEAD = text(
+    "INSERT INTO stream_head (topic, key, sequence) VALUES (:topic, :key, :sequence)"
+    " ON CONFLICT (topic, key) DO UPDATE SET sequence = excluded.sequence"
 )
 
 
@@ -44,6 +47,7 @@ class UnitOfWork:
     now: datetime
     new_id: NewId = new_id
     published: list[Envelope] = field(default_factory=list)
+    _heads: dict[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def person(self) -> Actor:
@@ -53,7 +57,7 @@ class UnitOfWork:
         return self.signed_in
 
     def publish(self, event: Event, *, occurred_at: datetime | None = None) -> Envelope:
-        """Writes an event to the outbox as the next one of its key; it is sent after the commit.
+        """Makes an event the next one of its key; with the commit it is in the outbox, then it is sent.
 
         Raises ValueError when the topic belongs to another service.
         """
@@ -75,27 +79,56 @@ class UnitOfWork:
             traceparent=current_traceparent(),
             data=event.model_dump(mode="json"),
         )
-        # Written at once: the position orders the relay by the order of publishing.
-        self._execute(
-            insert(OutboxRow),
+        self.published.append(envelope)
+        return envelope
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """A part that may fail alone: when it raises, what it wrote and published is undone."""
+        published, heads = len(self.published), dict(self._heads)
+        try:
+            with self.session.begin_nested():
+                yield
+        except BaseException:
+            del self.published[published:]
+            self._heads = heads
+            raise
+
+    def write_outbox(self) -> None:
+        """Puts down what was published, in that order; called once, just before the commit.
+
+        Raises Problem for an event that no broker would take: in the outbox it would hold up all others.
+        """
+        if not self.published:
+            return
+        execute = self.session.connection().execute
+        execute(_KEEP_HEAD, [{"topic": t, "key": k, "sequence": n} for (t, k), n in self._heads.items()])
+        rows = [
             {
                 "event_id": envelope.id,
                 "topic": envelope.topic,
                 "key": envelope.key,
                 "sequence": envelope.sequence,
-                "body": envelope.to_bytes(),
+                "body": _body(envelope),
                 "recorded_at": self.now,
-            },
-        )
-        self.published.append(envelope)
-        return envelope
+            }
+            for envelope in self.published
+        ]
+        execute(insert(OutboxRow), rows)
 
     def _next_sequence(self, topic: str, key: str) -> int:
-        return int(self._execute(_NEXT_NUMBER, {"topic": topic, "key": key}).scalar_one())
+        if (topic, key) not in self._heads:
+            found = self.session.connection().execute(_HEAD, {"topic": topic, "key": key}).scalar()
+            self._heads[topic, key] = int(found or 0)
+        self._heads[topic, key] += 1
+        return self._heads[topic, key]
 
-    def _execute(self, statement: Executable, values: dict[str, Any]) -> CursorResult[Any]:
-        """Past the mapper: publishing is on the way of every command, and this is thrice as fast."""
-        return self.session.connection().execute(statement, values)
+
+def _body(envelope: Envelope) -> bytes:
+    body = envelope.to_bytes()
+    if len(body) > LARGEST_EVENT:
+        raise Problem("Nội dung quá lớn, không ghi nhận được.", code="event.too_large")
+    return body
 
 
 @dataclass(frozen=True)
@@ -124,6 +157,7 @@ class Transactions:
                 new_id=self.new_id,
             )
             yield uow
+            uow.write_outbox()
             reached("commit.before")
             session.commit()
         reached("commit.after")

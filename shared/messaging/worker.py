@@ -45,7 +45,7 @@ def build_worker(
     """The Faust app that feeds a guard. `name` is the consumer group."""
     app = faust.App(
         name,
-        broker=broker.faust_url(),
+        **broker.faust_settings(),
         datadir=str(data_dir),
         store="memory://",
         key_serializer="raw",
@@ -75,8 +75,7 @@ def _listen(app: faust.App, topic: Topic, guard: Guard, turn: asyncio.Lock) -> N
     )
 
     async def agent(stream: Any) -> None:
-        while True:
-            events = await _waiting(stream.channel)
+        while events := await _waiting(stream.channel):
             records = [(topic.name, event.value) for event in events]
             async with turn:
                 try:
@@ -91,8 +90,11 @@ def _listen(app: faust.App, topic: Topic, guard: Guard, turn: asyncio.Lock) -> N
 
 
 async def _waiting(channel: Any) -> list[Any]:
-    """The next event, and those that have come with it."""
-    events = [await channel.get()]
+    """The next event, and those that have come with it; nothing once the worker stops."""
+    try:
+        events = [await channel.get()]
+    except StopAsyncIteration:
+        return []
     while len(events) < BATCH and not channel.queue.empty():
         events.append(channel.queue.get_nowait())
     return events

@@ -2,56 +2,67 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, DateTime, Engine, create_engine, event
+from sqlalchemy import URL, DateTime, Engine
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.types import TypeDecorator
 
-BUSY_SECONDS = 15
-"""How long a SQLite writer waits for another one before it gives up."""
+READ_ONLY_POSTGRES = "25006"
+"""SQLSTATE of a write on a server that became a standby, or was told to take none."""
+LOST_RACE_POSTGRES = {"40001", "40P01"}
+"""SQLSTATE of a serialization failure and of a deadlock."""
+LOST_RACE_SQLITE = {sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_BUSY_RECOVERY, sqlite3.SQLITE_LOCKED}
+"""Answers that SQLite gives without having waited. Plain SQLITE_BUSY comes after the whole wait for a writer
+that does not end: to wait as long again and again would only keep people waiting."""
 
 
-def open_engine(url: str | URL) -> Engine:
+def open_engine(url: str | URL, application: str = "tannha") -> Engine:
     """An engine whose commits survive a power cut.
 
-    Transactions behave as if they ran one after the other. SQLite runs in WAL mode with
-    `synchronous=FULL`, and every transaction starts with `BEGIN IMMEDIATE`, so writers queue. PostgreSQL
-    runs them SERIALIZABLE: of two that contradict each other one is refused, and repeated by whoever
-    began it (`can_be_repeated`).
+    Transactions behave as if they ran one after the other: on SQLite because writers queue, on PostgreSQL
+    because of two that contradict each other one is refused, and repeated by whoever began it
+    (`can_be_repeated`). `application` is the name under which the server shows our connections.
     """
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True, isolation_level="SERIALIZABLE")
-    if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    if parsed.get_backend_name() == "sqlite":
+        from shared.persistence.sqlite import open_sqlite  # noqa: PLC0415 - each process loads one of the two
 
-    @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _record: object) -> None:
-        # The driver must not open transactions on its own: we say BEGIN IMMEDIATE below.
-        connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
+        return open_sqlite(parsed)
+    from shared.persistence.postgres import open_postgres  # noqa: PLC0415 - as above
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Any) -> None:
-        reading = connection.get_execution_options().get("reading")
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    return open_postgres(parsed, application)
 
-    return engine
+
+def address_of(url: str | URL) -> str:
+    """Where a database is, for one line to a person: no password, no parameters that may hold one."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return parsed.database or ":memory:"
+    listed = parsed.query.get("host", ())
+    hosts = (listed,) if isinstance(listed, str) else listed
+    if parsed.host:
+        hosts = (f"{parsed.host}:{parsed.port}" if parsed.port else parsed.host,)
+    return f"{','.join(hosts) or 'localhost'}/{parsed.database or ''}"
 
 
 def can_be_repeated(error: DBAPIError) -> bool:
-    """Whether a transaction lost against another one and will succeed when it is tried again.
+    """Whether a transaction lost against another one and will succeed when it is tried again."""
+    if getattr(error.orig, "sqlstate", None) in LOST_RACE_POSTGRES:
+        return True
+    return getattr(error.orig, "sqlite_errorcode", None) in LOST_RACE_SQLITE
 
-    SQLSTATE 40001 (serialization failure) and 40P01 (deadlock) of PostgreSQL, `database is locked` of SQLite.
-    """
-    state = getattr(error.orig, "sqlstate", None)
-    return state in {"40001", "40P01"} or "database is locked" in str(error.orig)
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database is away, locked, full or has no connection free: nothing was changed, and the same
+    will work later. Anything else is a defect of ours."""
+    if isinstance(error, OperationalError | InterfaceError | NoConnectionFree):
+        return True
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == READ_ONLY_POSTGRES
 
 
 class Utc(TypeDecorator[datetime]):

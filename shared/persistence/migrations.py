@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
-from sqlalchemy import Engine, MetaData
+from sqlalchemy import Connection, Engine, MetaData
 
 from shared.persistence.locks import sole_holder
 
@@ -28,7 +30,8 @@ def migrate(engine: Engine, folder: Path, revision: str = "head") -> None:
 
 def downgrade(engine: Engine, folder: Path, revision: str) -> None:
     """Takes a database back to a revision."""
-    command.downgrade(_config(folder, engine), revision)
+    with sole_holder(engine, "migrate", wait=True):
+        command.downgrade(_config(folder, engine), revision)
 
 
 def write_revision(engine: Engine, folder: Path, message: str) -> None:
@@ -42,11 +45,51 @@ def check(engine: Engine, folder: Path) -> None:
 
 
 def run_environment(environment: EnvironmentContext, metadata: Sequence[MetaData]) -> None:
-    """The body of every `env.py`: run the revisions in one transaction on the engine handed over."""
+    """The body of every `env.py`: all revisions in one transaction on the engine handed over.
+
+    A process that is killed on the way leaves the database as it was, on SQLite as on PostgreSQL. Raises
+    ValueError, and changes nothing, when rows would point to rows that are no longer there.
+    """
     engine: Engine = environment.config.attributes["engine"]
-    with engine.connect() as connection:
+    with engine.connect() as connection, _as_long_as_it_takes(connection):
         environment.configure(
-            connection=connection, target_metadata=metadata, render_as_batch=True, compare_type=True
+            connection=connection,
+            target_metadata=metadata,
+            render_as_batch=True,
+            compare_type=True,
+            transactional_ddl=True,  # Alembic does not trust SQLite with it; `open_sqlite` says BEGIN itself
         )
         with environment.begin_transaction():
             environment.run_migrations()
+            _check_references(connection)
+
+
+@contextmanager
+def _as_long_as_it_takes(connection: Connection) -> Iterator[None]:
+    """Lifts, for this connection, the limits that protect people who wait.
+
+    On SQLite foreign keys rest meanwhile: to change a table may mean to make it anew and drop the old one,
+    which would take along, or be refused for, the rows that point to it.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    if connection.dialect.name == "sqlite":
+        driver.execute("PRAGMA foreign_keys=OFF")
+        try:
+            yield
+        finally:
+            driver.execute("PRAGMA foreign_keys=ON")
+        return
+    with driver.patient(None):
+        with connection.begin():
+            for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                connection.exec_driver_sql(f"SET {limit} = 0")
+        yield
+    connection.invalidate()  # its settings are not those of the others in the pool
+
+
+def _check_references(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        return
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if broken:
+        raise ValueError(f"rows of {sorted({row[0] for row in broken})} point to rows that are not there")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import ClassVar, Self
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -17,6 +18,9 @@ class BrokerProcess:
     >>> with BrokerProcess(tmp_path) as broker:
     ...     KafkaProducer(bootstrap_servers=broker.bootstrap)
     """
+
+    MODULE: ClassVar[str] = "shared.broker"
+    START_SECONDS: ClassVar[float] = 15.0
 
     def __init__(self, data_dir: Path, port: int = 0, *options: str) -> None:
         self.data_dir = data_dir
@@ -31,24 +35,34 @@ class BrokerProcess:
         return f"127.0.0.1:{self.port}"
 
     @property
+    def running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def pid(self) -> int:
         """The process id. Raises RuntimeError when it does not run."""
         return self._running().pid
 
-    def start(self, timeout: float = 15.0) -> BrokerProcess:
-        """Start it and return once the port answers. Raises RuntimeError with its output when it fails."""
-        command = [sys.executable, "-m", "shared.broker", "--port", str(self.port)]
+    def answers(self) -> bool:
+        """Whether clients can begin to work with it."""
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def start(self, timeout: float | None = None) -> Self:
+        """Start it and return once it answers. Raises RuntimeError with its output when it fails."""
+        command = [sys.executable, "-m", self.MODULE, "--port", str(self.port)]
         command += ["--data", str(self.data_dir), *self.options]
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)  # noqa: S603
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + (timeout or self.START_SECONDS)
         while self._process.poll() is None and time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                time.sleep(0.02)
-            else:
+            if self.answers():
                 return self
+            time.sleep(0.02)
         self.kill()
         raise RuntimeError(f"the broker did not start:\n{self.log()[-2000:]}")
 
@@ -76,7 +90,7 @@ class BrokerProcess:
         """All it has printed, over all its lives."""
         return self.output.read_text(errors="replace") if self.output.exists() else ""
 
-    def __enter__(self) -> BrokerProcess:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:

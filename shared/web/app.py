@@ -20,6 +20,7 @@ from shared.clock import Clock, system_clock
 from shared.web.addresses import Addresses
 from shared.web.health import Check, health_router
 from shared.web.kit import Kit
+from shared.web.measuring import Measured
 from shared.web.middleware import BodyLimit, LastResort, RequestTrace, SecurityHeaders
 from shared.web.pages import STATIC, make_templates
 from shared.web.problems import install_problem_handlers
@@ -72,6 +73,7 @@ def create_app(
     # The last one added is the outermost: headers and trace also cover refusals and crashes.
     app.add_middleware(BodyLimit, largest=max_body)
     app.add_middleware(LastResort)
+    app.add_middleware(Measured)
     app.add_middleware(RequestTrace)
     app.add_middleware(SecurityHeaders, headers=security_headers(addresses, tile_url, production=production))
     return app

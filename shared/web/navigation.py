@@ -29,6 +29,8 @@ PLACES: tuple[Place, ...] = (
     _place("Tổng đài", "intake", "/tong-dai", Role.OPERATOR),
     _place("Nhập yêu cầu", "intake", "/tong-dai/moi", Role.OPERATOR),
     _place("Quản trị", "intake", "/quan-tri", Role.ADMINISTRATOR, Role.INSPECTOR),
+    _place("Đối soát", "intake", "/quan-tri/doi-soat", Role.ADMINISTRATOR, Role.INSPECTOR),
+    _place("Tài khoản", "intake", "/quan-tri/tai-khoan", Role.ADMINISTRATOR),
     _place("Điều độ", "routing", "/dieu-do", Role.DISPATCHER, Role.ADMINISTRATOR, Role.INSPECTOR),
     _place("Tuyến của tôi", "postal_bridge", "/buu-ta", Role.WORKER),
     _place("Một cửa", "postal_bridge", "/mot-cua", Role.DESK_OFFICER),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
-from sqlmodel import Session, col, func, select
+from sqlmodel import col, func, select
 
 from shared.clock import Clock
+from shared.messaging.readings import sequence_sums
 from shared.messaging.tables import GatePosition, OutboxRow, ParkedEvent, StreamHead
 from shared.messaging.unit_of_work import Transactions
 from shared.web.roles import Role, allow
@@ -29,8 +30,8 @@ def operations_router(transactions: Transactions, clock: Clock) -> APIRouter:
                 select(func.count(), func.min(OutboxRow.recorded_at)).where(col(OutboxRow.sent_at).is_(None))
             ).one()
             parked = session.exec(select(ParkedEvent).order_by(col(ParkedEvent.parked_at)).limit(500)).all()
-            published = _sums(session, StreamHead)
-            applied = _sums(session, GatePosition)
+            published = sequence_sums(session, StreamHead)
+            applied = sequence_sums(session, GatePosition)
         return {
             "service": transactions.service,
             "now": clock().isoformat(),
@@ -54,8 +55,3 @@ def operations_router(transactions: Transactions, clock: Clock) -> APIRouter:
         }
 
     return router
-
-
-def _sums(session: Session, table: type[StreamHead] | type[GatePosition]) -> dict[str, int]:
-    rows = session.exec(select(table.topic, func.sum(table.sequence)).group_by(col(table.topic)))
-    return {topic: int(total) for topic, total in rows}

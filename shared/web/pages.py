@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 
 from shared.clock import DemoClock
 from shared.ids import new_id
+from shared.observability.tracing import trace_id
 from shared.vietnamese import dates, money, phones, text
 from shared.web import csrf
 from shared.web.kit import kit_of
@@ -64,8 +65,8 @@ def render(request: Request, template: str, /, *, status: int = 200, **context: 
     """The page `template` with `context`.
 
     Every template also has: `actor` (or None), `nav`, `csrf_field` and `idempotency_field` (hidden inputs
-    for forms), `csrf_token`, `addresses`, `service_title`, `path`, `flashes` and `demo_now` (an instant
-    while a demonstration moves the clock, else None).
+    for forms), `csrf_token`, `addresses`, `service_title`, `path`, `flashes`, `trace` (the id that logs and
+    events carry too) and `demo_now` (an instant while a demonstration moves the clock, else None).
     """
     kit = kit_of(request)
     token = csrf.csrf_token(request)
@@ -84,6 +85,7 @@ def render(request: Request, template: str, /, *, status: int = 200, **context: 
             "service_title": kit.title,
             "path": request.url.path,
             "flashes": _read_flash(request),
+            "trace": trace_id(),
             "demo_now": kit.clock() if isinstance(kit.clock, DemoClock) else None,
             **context,
         }

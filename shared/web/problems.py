@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from shared.errors import (
@@ -26,6 +28,7 @@ from shared.errors import (
     Unavailable,
 )
 from shared.observability.tracing import trace_id
+from shared.persistence.engine import is_outage
 from shared.web.kit import kit_of
 from shared.web.pages import render
 from shared.web.validation import field_errors
@@ -44,6 +47,9 @@ _TITLES = {
     503: "Tạm thời gián đoạn",
 }
 _JSON_PREFIXES = ("/api/", "/webhooks/")
+OUTAGE_RETRY_S = 5
+"""When to ask again what an outage refused: about the time in which a supervisor brings a part back."""
+_log = structlog.get_logger(__name__)
 
 
 class Crash(Problem):
@@ -106,7 +112,7 @@ def problem_response(
         if isinstance(problem, Unauthenticated):
             extra.setdefault("www-authenticate", "Bearer")
         return JSONResponse(problem_body(problem), problem.status, extra, "application/problem+json")
-    if isinstance(problem, Unauthenticated):
+    if isinstance(problem, Unauthenticated) and problem.signing_in_helps:
         return _to_sign_in(request)
     shown = {"errors": {}, "hints": [], "instance": "", **problem_body(problem)}
     response = render(request, "problem.html", problem=shown, status=problem.status)
@@ -121,6 +127,12 @@ def install_problem_handlers(app: FastAPI) -> None:
         assert isinstance(error, Problem)  # noqa: S101 - registered for this type only
         return problem_response(request, error)
 
+    def on_database_error(request: Request, error: Exception) -> Response:
+        if not is_outage(error):
+            raise error
+        _log.warning("request.database_away", error=type(error).__name__)
+        return problem_response(request, _of_status(HTTPException(503)))
+
     def on_http_exception(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
         return problem_response(request, _of_status(error), error.headers)
@@ -131,6 +143,7 @@ def install_problem_handlers(app: FastAPI) -> None:
         return problem_response(request, Invalid("Thông tin gửi lên chưa hợp lệ.", fields=fields))
 
     app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(SQLAlchemyError, on_database_error)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(RequestValidationError, on_invalid)
 
@@ -164,5 +177,5 @@ def _of_status(error: HTTPException) -> Problem:
 
 
 def _headers_of(problem: Problem) -> dict[str, str]:
-    wait = getattr(problem, "retry_after_s", None)
+    wait = getattr(problem, "retry_after_s", OUTAGE_RETRY_S if problem.status == 503 else None)
     return {} if wait is None else {"retry-after": str(wait)}

@@ -9,17 +9,23 @@ from fastapi import Depends, Request
 
 from shared.actor import Actor
 from shared.errors import Unauthenticated
+from shared.sign_ins import TokenMark
 from shared.web.kit import kit_of
 from shared.web.session import COOKIE, bearer_token
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """The sender: perhaps signed in as `actor`, by which `token`, and whether as a program (`bearer`)."""
+    """The sender: perhaps signed in as `actor`, by which `token`, and whether as a program (`bearer`).
+
+    `mark` names the token for recalling it; `refusal` says why a cookie that was sent is no good.
+    """
 
     actor: Actor | None = None
     token: str | None = None
     bearer: bool = False
+    mark: TokenMark | None = None
+    refusal: Unauthenticated | None = None
 
 
 def visitor_of(request: Request) -> Visitor:
@@ -35,11 +41,11 @@ def visitor_of(request: Request) -> Visitor:
 
 
 def current_actor(request: Request) -> Actor:
-    """The signed-in person. Raises Unauthenticated when there is none."""
-    actor = visitor_of(request).actor
-    if actor is None:
-        raise Unauthenticated("Ông/Bà cần đăng nhập để vào trang này.")
-    return actor
+    """The signed-in person. Raises Unauthenticated when there is none, with the reason if a cookie came."""
+    visitor = visitor_of(request)
+    if visitor.actor is None:
+        raise visitor.refusal or Unauthenticated("Ông/Bà cần đăng nhập để vào trang này.")
+    return visitor.actor
 
 
 def maybe_actor(request: Request) -> Actor | None:
@@ -57,10 +63,12 @@ MaybeActor = Annotated[Actor | None, Depends(maybe_actor)]
 def _read(request: Request) -> Visitor:
     identity = kit_of(request).identity
     if token := bearer_token(request):
-        return Visitor(identity.actor(token), token, bearer=True)
+        session = identity.session(token)
+        return Visitor(session.actor, token, bearer=True, mark=session.mark)
     if token := request.cookies.get(COOKIE):
         try:
-            return Visitor(identity.actor(token), token)
-        except Unauthenticated:
-            return Visitor()
+            session = identity.session(token)
+        except Unauthenticated as refusal:
+            return Visitor(refusal=refusal)
+        return Visitor(session.actor, token, mark=session.mark)
     return Visitor()

@@ -23,13 +23,13 @@ from deploy.demo.people import Citizen, citizens
 from deploy.stack import Stack
 from shared.clock import DemoClock
 from shared.ids import new_id
-from tests.faults.ledger import Ledger
+from tests.faults.ledger import Ask, Ledger
 
 OFFICES = ("office-20632", "office-20347", "office-20398", "office-20551")
 """The post offices that work during the test: enough to plan side by side on two cores."""
 PLAN_SECONDS = 0.3
 PAUSE_SECONDS = 0.15
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 
 
 class PatientProduct(Product):
@@ -54,21 +54,21 @@ class PatientProduct(Product):
         self, service: str, path: str, body: dict[str, Any] | None = None, account: str | None = None
     ) -> Any:
         """A POST that is done once, however often it has to be sent. Raises Refused."""
-        key, body = new_id(), body or {}
-        self.ledger.asked(key, service, path, body, account or "")
-        try:
-            answer = self._until_answered("POST", service, path, account, key, json=body)
-        except Refused as refusal:
-            self.ledger.refused(key, refusal.problem.get("code") or str(refusal.status))
-            raise
-        self.ledger.acknowledged(key, answer)
-        return answer
+        ask = Ask(new_id(), service, path, body or {}, account or "")
+        self.ledger.asked(ask.key, service, path, ask.body, ask.account)
+        return self.ask_again(ask)
 
-    def ask_again(self, key: str) -> None:
-        """The double click: an answered question is sent once more; the ledger notes the second answer."""
-        ask = next(ask for ask in self.ledger.asks() if ask.key == key)
-        answer = self._until_answered("POST", ask.service, ask.path, ask.account, key, json=ask.body)
-        self.ledger.acknowledged(key, answer)
+    def ask_again(self, ask: Ask) -> Any:
+        """A question that is in the ledger is sent (once more); the answer goes there too. Raises Refused."""
+        try:
+            answer = self._until_answered(
+                "POST", ask.service, ask.path, ask.account or None, ask.key, json=ask.body
+            )
+        except Refused as refusal:
+            self.ledger.refused(ask.key, refusal.problem.get("code") or str(refusal.status))
+            raise
+        self.ledger.acknowledged(ask.key, answer)
+        return answer
 
     def _until_answered(
         self, method: str, service: str, path: str, account: str | None, key: str | None, **rest: Any
@@ -96,6 +96,7 @@ class Crowd:
     signed_in: Product
     day: date
     seed: int
+    callers: int = 2
     crashes: list[str] = field(default_factory=list)
     products: list[PatientProduct] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -103,8 +104,8 @@ class Crowd:
     _to_be_moved: set[str] = field(default_factory=set)
 
     def work(self) -> None:
-        """Two callers, one dispatcher for all offices, one person who makes the workers' visits."""
-        for number in range(2):
+        """Callers, one dispatcher for all offices, one person who makes the workers' visits."""
+        for number in range(self.callers):
             self._begin(f"caller-{number}", Caller(self, number))
         self._begin("dispatcher", Dispatcher(self))
         self._begin("doors", Visitor(self))
@@ -167,13 +168,26 @@ class Caller:
         today = [w for w in windows if w["start"][:10] == windows[0]["start"][:10]]
         people = local_people(self.crowd.day, 900_000 + self.number * 10_000)
         for turn, (_, citizen) in enumerate(zip(self.crowd.turns(0.1), people, strict=False)):
-            answer = product.post(
-                "intake", "/api/operator/requests", wish(citizen, today[turn % len(today)]), accounts.OPERATOR
-            )
+            answer = self._request(product, citizen, today[turn % len(today)])
+            answer = answer or self._request(product, citizen, windows[turn % len(windows)])
+            if answer is None:
+                continue
             if turn % 3 == 2:
                 self._change_mind(product, answer, today[(turn + 1) % len(today)])
             if turn % 5 == 4:
-                product.ask_again(self._last_key(answer))
+                product.ask_again(self._last_ask(answer))
+
+    def _request(
+        self, product: PatientProduct, citizen: Citizen, window: dict[str, str]
+    ) -> dict[str, Any] | None:
+        """The answer; None when the product refused, for instance because the window is full."""
+        try:
+            answer = product.post(
+                "intake", "/api/operator/requests", wish(citizen, window), accounts.OPERATOR
+            )
+        except Refused:
+            return None
+        return dict(answer)
 
     def _change_mind(self, product: PatientProduct, answer: dict[str, Any], window: dict[str, str]) -> None:
         path = f"/api/operator/requests/{answer['request_id']}/reschedule"
@@ -183,9 +197,10 @@ class Caller:
         with contextlib.suppress(Refused):
             product.post("intake", path, body, accounts.OPERATOR)
 
-    def _last_key(self, answer: dict[str, Any]) -> str:
+    def _last_ask(self, answer: dict[str, Any]) -> Ask:
+        """The double click goes out with the same key as the first."""
         return next(
-            ask.key for ask in reversed(self.crowd.ledger.asks()) if ask.acknowledged and ask.answer == answer
+            ask for ask in reversed(self.crowd.ledger.asks()) if ask.acknowledged and ask.answer == answer
         )
 
 

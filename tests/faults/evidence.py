@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
+from sqlalchemy import Engine, NullPool, create_engine, make_url, text
 
 from shared.contracts.envelope import Envelope
 from shared.contracts.topics import PARTITIONS, TOPICS
@@ -29,24 +30,37 @@ class Logged:
     event_id: str
 
 
+Row = Mapping[str, Any]
+Databases = Callable[[str], str]
+"""The address of a service's database, as SQLAlchemy writes it; `Stack.database_url` is one."""
+
+
 @dataclass(frozen=True)
 class Evidence:
-    """The folder with the three databases, and the whole log of the broker in its order per partition."""
+    """The three databases, and the whole log of the broker in its order per partition."""
 
-    folder: Path
-    log: tuple[Logged, ...]
+    databases: Databases
+    log: tuple[Logged, ...] = ()
 
-    def rows(self, service: str, query: str, *values: object) -> list[sqlite3.Row]:
-        """The answer of one service's database."""
-        return ask_database(self.folder, service, query, *values)
+    def rows(self, service: str, query: str, **values: object) -> Sequence[Row]:
+        """The answer of one service's database to plain SQL with `:names`. Raises SQLAlchemyError."""
+        with reading(self.databases(service)).connect() as connection:
+            return [dict(row) for row in connection.execute(text(query), values).mappings()]
 
 
-def ask_database(folder: Path, service: str, query: str, *values: object) -> list[sqlite3.Row]:
-    """Reads a service's database without being able to change it. Raises sqlite3.Error."""
-    address = f"file:{folder / service}.db?mode=ro"
-    with closing(sqlite3.connect(address, uri=True, timeout=10)) as connection:
-        connection.row_factory = sqlite3.Row
-        return connection.execute(query, values).fetchall()
+def files_in(folder: Path) -> Databases:
+    """SQLite databases named after their services."""
+    return lambda service: f"sqlite:///{folder / service}.db"
+
+
+@lru_cache(maxsize=64)
+def reading(address: str) -> Engine:
+    """A way to look at a database from outside, without changing it and without keeping it open."""
+    url = make_url(address)
+    if url.get_backend_name() == "sqlite":
+        url = make_url(f"sqlite:///file:{url.database}?mode=ro&uri=true")
+        return create_engine(url, poolclass=NullPool, connect_args={"timeout": 10})
+    return create_engine(url, poolclass=NullPool, execution_options={"postgresql_readonly": True})
 
 
 def read_log(bootstrap: str) -> tuple[Logged, ...]:

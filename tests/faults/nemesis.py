@@ -1,17 +1,20 @@
-"""Kills parts of the running product with SIGKILL, on a schedule that a seed decides, and revives them."""
+"""Kills parts of the running product with SIGKILL, by a schedule or where they stand, and revives them."""
 
 from __future__ import annotations
 
 import random
+import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deploy.stack import SERVICES, Stack
 
 VICTIMS = ("broker", *(f"{service}-{role}" for service in SERVICES for role in ("api", "worker")))
 """All parts that carry events. The fake Zalo server stands for the world outside and stays."""
+
+CRASH_VARIABLE = "TANNHA_CRASH_AT"
 
 
 @dataclass(frozen=True)
@@ -64,14 +67,50 @@ class Nemesis:
         began = time.monotonic()
         for strike in self.strikes:
             self._watch_until(lambda due=began + strike.at: time.monotonic() >= due)  # type: ignore[misc]
-            part = self.stack.parts[strike.part]
-            if not part.running:
-                part.start()
-            part.kill()
-            self.kills[strike.part] += 1
-            self.note(f"killed {strike.part}")
-            time.sleep(strike.down)
+            self.kill(strike.part, strike.down)
+
+    def kill(self, name: str, down: float) -> None:
+        """kill -9 of one part, which is started again after `down` seconds."""
+        part = self.stack.parts[name]
+        if not part.running:
             part.start()
+        part.kill()
+        self.kills[name] += 1
+        self.note(f"killed {name}")
+        time.sleep(down)
+        part.start()
+
+    def let_die(self, points: Mapping[str, str], seconds: float) -> list[str]:
+        """Starts parts so that each kills itself at its crash point (`name:n`), then healthy ones.
+
+        Who died there within `seconds`; the others did not come by.
+        """
+        for name, point in points.items():
+            part = self.stack.parts[name]
+            part.kill()
+            healthy, part.environment = part.environment, {**part.environment, CRASH_VARIABLE: point}
+            part.start()
+            part.environment = healthy
+        dead: list[str] = []
+        deadline = time.monotonic() + seconds
+        while len(dead) < len(points) and time.monotonic() < deadline:
+            for name in points.keys() - set(dead):
+                part = self.stack.parts[name]
+                if part.process is not None and part.process.poll() == -signal.SIGKILL:
+                    dead.append(name)
+                    self.kills[name] += 1
+                    self.note(f"{name} died at {points[name]}")
+                    part.start()
+            time.sleep(0.05)
+        for name in points.keys() - set(dead):
+            self.stack.parts[name].kill()
+            self.stack.parts[name].start()
+        return dead
+
+    def rest(self, seconds: float) -> None:
+        """Lets the product work undisturbed, and keeps it alive."""
+        due = time.monotonic() + seconds
+        self._watch_until(lambda: time.monotonic() >= due)
 
     def watch(self, holds: Callable[[], bool], seconds: float) -> float:
         """Keeps the parts alive until `holds()`; returns the seconds it took.

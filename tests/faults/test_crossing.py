@@ -18,7 +18,7 @@ from shared.messaging.tables import MessagingTable
 from shared.messaging.unit_of_work import Transactions, UnitOfWork
 from shared.persistence.engine import open_engine
 from tests.faults.clients import local_people
-from tests.faults.evidence import ask_database
+from tests.faults.evidence import Evidence, files_in
 from tests.faults.judge import instant
 from tests.faults.ledger import Ledger
 from tests.faults.test_judge import DAY, MORNING, Product, move, submit
@@ -84,5 +84,5 @@ def test_a_plan_that_crossed_a_change_does_not_bring_the_former_window_back(tmp_
         )
     product.carry()
     product.close()
-    (visit_row,) = ask_database(tmp_path, "postal_bridge", "SELECT window_start FROM visit")
+    (visit_row,) = Evidence(files_in(tmp_path)).rows("postal_bridge", "SELECT window_start FROM visit")
     assert instant(visit_row["window_start"]) == instant(moved["window"]["start"])

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
 from deploy.demo.people import Citizen
 from services.intake import bootstrap as intake
@@ -30,7 +31,7 @@ from shared.contracts.topics import topic_named
 from shared.ids import new_id
 from shared.service import Service
 from tests.faults.clients import local_people, wish
-from tests.faults.evidence import Evidence, Logged
+from tests.faults.evidence import Evidence, Logged, files_in
 from tests.faults.judge import SUBMIT, Wrong, judge
 from tests.faults.ledger import Ask, Ledger
 
@@ -102,7 +103,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Ask], Evidence
     with product.services["intake"].transactions.begin() as uow:
         uow.session.connection().exec_driver_sql("DELETE FROM notice")  # nobody sends notices here
     product.close()
-    return ledger.asks(), Evidence(folder, tuple(product.log))
+    return ledger.asks(), Evidence(files_in(folder), tuple(product.log))
 
 
 def submit(product: Product, ledger: Ledger, citizen: Citizen) -> dict[str, Any]:
@@ -129,11 +130,11 @@ def move(product: Product, ledger: Ledger, answer: dict[str, Any]) -> dict[str, 
 def damaged(evidence: Evidence, folder: Path, service: str, *statements: str) -> Evidence:
     """A copy of the databases with something done to one of them behind its service's back."""
     for name in ("intake", "routing", "postal_bridge"):
-        shutil.copy(evidence.folder / f"{name}.db", folder)
+        shutil.copy(make_url(evidence.databases(name)).database or "", folder)
     with closing(sqlite3.connect(folder / f"{service}.db")) as database, database:
         changed = [database.execute(statement).rowcount for statement in statements]
     assert changed[-1] > 0, f"no damage done: {statements[-1]}"
-    return replace(evidence, folder=folder)
+    return replace(evidence, databases=files_in(folder))
 
 
 def copy_with(table: str, key: str, given: str = "'copy'") -> tuple[str, ...]:

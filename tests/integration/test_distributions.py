@@ -67,7 +67,7 @@ def process(*command: str | Path, **settings: str) -> Iterator[subprocess.Popen[
         running.wait(15)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("service", FOREIGN)
 def test_a_service_installs_and_starts_alone(service: str, tmp_path: Path) -> None:

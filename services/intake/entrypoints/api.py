@@ -165,7 +165,7 @@ def _session_routes(router: APIRouter, service: Service[Settings], signer: Sessi
         ports = _ports(service)
         count_try(request, "account", body.account.strip().lower(), settings.sign_in_rate_per_account)
         with service.transactions.reading() as session:
-            actor = check_sign_in(session, body.account, body.password, ports.passwords, demo=ports.demo)
+            actor = check_sign_in(session, body.account, body.password, ports)
         token = signer.issue(actor)
         sign_in(response, token, production=settings.production)
         return {

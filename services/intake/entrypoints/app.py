@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from fastapi import FastAPI
 
 from services.intake.application.notice_sender import NoticeSender
 from services.intake.application.promises import PromiseKeeper
+from services.intake.application.reconciliation import Limits, rules
 from services.intake.application.reference import publish_reference
-from services.intake.bootstrap import zalo_webhook
+from services.intake.bootstrap import identity_provider, zalo_webhook
 from services.intake.entrypoints.api import LABELS, api_router
+from services.intake.entrypoints.recall import recall_router
 from services.intake.entrypoints.web import web_routers
 from services.intake.entrypoints.webhooks import webhook_router
 from services.intake.settings import Settings
@@ -21,6 +24,7 @@ from shared.messaging.sole_worker import SoleWorker
 from shared.service import Service
 from shared.service_app import service_app
 from shared.web.keys import ensure_key_pair, load_private_key
+from shared.web.reconciliation import Reconciliation
 from shared.web.session import SessionSigner
 
 WEB = Path(__file__).resolve().parents[1] / "web"
@@ -35,6 +39,7 @@ def build_app(service: Service[Settings]) -> FastAPI:
     notices = SoleWorker(service.engine, "notices", sender.work)
     keeper = PromiseKeeper(transactions, bus, service.settings.promise_sweep_seconds)
     promises = SoleWorker(service.engine, "promises", keeper.work)
+    reconciliation = Reconciliation(service, rules(limits_of(service.settings)))
 
     @contextmanager
     def reference() -> Iterator[None]:
@@ -45,17 +50,27 @@ def build_app(service: Service[Settings]) -> FastAPI:
         service,
         title="Tiếp nhận yêu cầu",
         routers=[
-            *web_routers(service, signer),
+            *web_routers(service, signer, identity_provider(service.settings)),
             api_router(service, signer),
             webhook_router(service, zalo_webhook(service.settings)),
+            recall_router(service),
+            reconciliation.router,
         ],
         web=WEB,
         labels=LABELS,
-        beside=[reference, notices.running, promises.running],
+        beside=[reference, notices.running, promises.running, reconciliation.running],
         ready_checks={
             "notices": _alive(notices, "Bộ gửi thông báo đã dừng."),
             "promises": _alive(promises, "Bộ canh giờ hẹn đã dừng."),
+            **reconciliation.ready_checks,
         },
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """From when on something stands still too long."""
+    return Limits(
+        unplanned=timedelta(hours=settings.unplanned_hours), silent=timedelta(hours=settings.silent_hours)
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,14 +17,11 @@ from services.intake.settings import Settings
 from shared.contracts.envelope import ActorRef
 from shared.errors import Problem
 from shared.messaging.commands import Command
+from shared.observability.metrics import webhooks_received
 from shared.service import Service
 from shared.web.roles import WEBHOOK
 
 log = structlog.get_logger(__name__)
-
-received: Counter[str] = Counter()
-"""Webhooks by outcome since this process started: `accepted`, `ignored`, or the code of the refusal.
-A rising count of refusals means a wrong secret, or somebody who is not Zalo."""
 
 
 def webhook_router(service: Service[Settings], webhook: ZaloWebhook) -> APIRouter:
@@ -39,7 +35,7 @@ def webhook_router(service: Service[Settings], webhook: ZaloWebhook) -> APIRoute
         try:
             event = webhook.receive(body, dict(request.headers))
         except Problem as problem:
-            received[problem.problem_code] += 1
+            webhooks_received.labels(problem.problem_code).inc()
             log.warning("zalo.webhook_refused", code=problem.problem_code)
             raise
         command = command_for(event)
@@ -49,7 +45,7 @@ def webhook_router(service: Service[Settings], webhook: ZaloWebhook) -> APIRoute
             await run_in_threadpool(service.bus.execute, command, actor)
         elif isinstance(event, zalo.UserReceivedMessage):
             await run_in_threadpool(_settle_delivery, service, event)
-        received["accepted" if command is not None else "ignored"] += 1
+        webhooks_received.labels("accepted" if command is not None else "ignored").inc()
         return {"status": "ok"}
 
     return router

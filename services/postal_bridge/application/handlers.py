@@ -33,6 +33,7 @@ from services.postal_bridge.application.handlers_visits import fail_visit, take_
 from shared.contracts import intake, routing
 from shared.contracts.envelope import Event
 from shared.messaging.commands import Command, CommandHandler
+from shared.sign_ins import keep_recalled
 
 COMMANDS: Mapping[type[Command], CommandHandler] = {
     commands.TakeStep: take_step,
@@ -58,6 +59,7 @@ EVENTS: Mapping[type[Event], Callable[[Any, Any, Any], None]] = {
     intake.ProcedurePublished: keep_procedure,
     intake.OrgUnitPublished: keep_unit,
     intake.CalendarDayPublished: keep_calendar_day,
+    intake.SignInsRecalled: keep_recalled,
     routing.StopScheduled: assign_visit,
     routing.StopUnassigned: unassign_visit,
     routing.StopWithdrawn: unassign_visit,

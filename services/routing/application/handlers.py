@@ -35,6 +35,7 @@ from shared.contracts.intake import (
     OrgUnitPublished,
     ProcedurePublished,
     RequestCancelled,
+    SignInsRecalled,
 )
 from shared.contracts.postal import VisitCompleted, VisitFailed, VisitStarted
 from shared.contracts.routing import StopWithdrawn
@@ -43,6 +44,7 @@ from shared.errors import Forbidden, NotFound, RuleBroken
 from shared.messaging.commands import Command, CommandHandler
 from shared.messaging.guard import Waiting
 from shared.messaging.unit_of_work import UnitOfWork
+from shared.sign_ins import keep_recalled
 
 # --- commands ---------------------------------------------------------------------------------------
 
@@ -252,6 +254,7 @@ EVENTS: Mapping[type[Event], Callable[[Any, UnitOfWork, Any], None]] = {
     OrgUnitPublished: copy_unit,
     ProcedurePublished: copy_procedure,
     CalendarDayPublished: copy_calendar_day,
+    SignInsRecalled: keep_recalled,
     VisitStarted: start_visit,
     VisitCompleted: complete_visit,
     VisitFailed: fail_visit,

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from fastapi import FastAPI
 
+from services.routing.application.reconciliation import Limits, rules
 from services.routing.application.reference import load_reference_files
 from services.routing.application.urgent import UrgentPlanner
 from services.routing.bootstrap import RoutingService, planner_of
 from services.routing.entrypoints import api, web
 from services.routing.entrypoints.jobs import PlanningJobs
 from services.routing.entrypoints.parts import Parts
+from services.routing.settings import Settings
 from shared.errors import Unavailable
 from shared.messaging.sole_worker import SoleWorker
 from shared.service_app import service_app
+from shared.web.reconciliation import Reconciliation
 
 WEB = Path(__file__).parent.parent / "web"
 LABELS = {"day": "ngày", "seconds": "số giây", "to_worker": "bưu tá", "note": "ghi chú"}
@@ -31,6 +35,7 @@ def build_app(service: RoutingService) -> FastAPI:
     urgent = UrgentPlanner(service.transactions, service.bus, service.settings.urgent_sweep_seconds)
     inserting = SoleWorker(service.engine, "urgent", urgent.work)
     jobs = PlanningJobs(planner)
+    reconciliation = Reconciliation(service, rules(limits_of(service.settings)))
 
     @contextmanager
     def planning() -> Iterator[None]:
@@ -43,15 +48,22 @@ def build_app(service: RoutingService) -> FastAPI:
     app = service_app(
         service,
         title="Điều độ",
-        routers=[api.router, web.router],
+        routers=[api.router, web.router, reconciliation.router],
         web=WEB,
         labels=LABELS,
-        beside=[planning, inserting.running],
-        ready_checks={"urgent": _alive(inserting)},
+        beside=[planning, inserting.running, reconciliation.running],
+        ready_checks={"urgent": _alive(inserting), **reconciliation.ready_checks},
         tile_url=service.settings.map_tiles,
     )
     app.state.routing = Parts(service, planner, jobs)
     return app
+
+
+def limits_of(settings: Settings) -> Limits:
+    """From when on something stands still too long."""
+    return Limits(
+        unplanned=timedelta(hours=settings.unplanned_hours), silent=timedelta(hours=settings.silent_hours)
+    )
 
 
 def _alive(worker: SoleWorker) -> Callable[[], None]:

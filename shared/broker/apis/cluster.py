@@ -1,21 +1,18 @@
-"""Who and where the broker is: versions, metadata, coordinators, settings."""
+"""Who and where the broker is: versions, metadata, coordinators."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from kafka.protocol import admin, metadata
+from kafka.protocol import metadata
 
 from shared.broker.codes import Code
 from shared.broker.settings import BrokerSettings
-from shared.broker.topics import DEFAULT_CONFIGS, Topic, Topics
+from shared.broker.topics import Topic, Topics
 from shared.broker.wire import Call, Protocol
 
 NODE = 1
 """The id of the one node there is."""
-_TOPIC_RESOURCE, _BROKER_RESOURCE = 2, 4
-_DYNAMIC_TOPIC_CONFIG, _STATIC_BROKER_CONFIG, _DEFAULT_CONFIG = 1, 4, 5
 
 
 class ClusterApi:
@@ -35,7 +32,6 @@ class ClusterApi:
         register(metadata.ApiVersionsRequest, (0, 4), self.api_versions)
         register(metadata.MetadataRequest, (0, 9), self.metadata)
         register(metadata.FindCoordinatorRequest, (0, 3), self.find_coordinator)
-        register(admin.DescribeConfigsRequest, (0, 3), self.describe_configs)
 
     async def api_versions(self, call: Call) -> Any:
         """What this broker speaks."""
@@ -86,54 +82,6 @@ class ClusterApi:
             port=self.port if is_group else -1,
         )
 
-    async def describe_configs(self, call: Call) -> Any:
-        """The settings of a topic or of the broker, told truly and read-only."""
-        return admin.DescribeConfigsResponse(
-            version=call.version,
-            results=[self._configs_of(asked, call.version) for asked in call.body.resources],
-        )
-
-    def _configs_of(self, asked: Any, version: int) -> Any:
-        code, reason, entries = Code.NONE, None, []
-        topic = self._topics.get(asked.resource_name)
-        if asked.resource_type == _TOPIC_RESOURCE and topic is not None:
-            entries = list(self._topic_configs(topic))
-        elif asked.resource_type == _TOPIC_RESOURCE:
-            code, reason = Code.UNKNOWN_TOPIC_OR_PARTITION, f"no topic {asked.resource_name}"
-        elif asked.resource_type == _BROKER_RESOURCE and asked.resource_name == str(NODE):
-            entries = list(self._broker_configs())
-        else:
-            code, reason = Code.INVALID_REQUEST, "only topics and this broker have settings"
-        keys = asked.configuration_keys
-        return admin.DescribeConfigsResponse.DescribeConfigsResult(
-            error_code=code,
-            error_message=reason,
-            resource_type=asked.resource_type,
-            resource_name=asked.resource_name,
-            configs=[
-                _config(name, value, source, version)
-                for name, value, source in entries
-                if keys is None or name in keys
-            ],
-        )
-
-    def _topic_configs(self, topic: Topic) -> Iterable[tuple[str, str, int]]:
-        defaults = {**DEFAULT_CONFIGS, "max.message.bytes": str(self._settings.max_batch)}
-        for name, value in {**defaults, **topic.configs}.items():
-            yield name, value, _DYNAMIC_TOPIC_CONFIG if name in topic.configs else _DEFAULT_CONFIG
-
-    def _broker_configs(self) -> Iterable[tuple[str, str, int]]:
-        for name, value in {
-            "broker.id": NODE,
-            "num.partitions": self._settings.default_partitions,
-            "message.max.bytes": self._settings.max_batch,
-            "socket.request.max.bytes": self._settings.max_frame,
-            "max.connections": self._settings.max_connections,
-            "auto.create.topics.enable": "false",
-            "log.retention.ms": -1,
-        }.items():
-            yield name, str(value), _STATIC_BROKER_CONFIG
-
 
 def _described(topic: Topic) -> Any:
     kind = metadata.MetadataResponse.MetadataResponseTopic
@@ -153,11 +101,3 @@ def _described(topic: Topic) -> Any:
             for partition in topic.partitions
         ],
     )
-
-
-def _config(name: str, value: str, source: int, version: int) -> Any:
-    kind = admin.DescribeConfigsResponse.DescribeConfigsResult.DescribeConfigsResourceResult
-    given: dict[str, Any] = {"name": name, "value": value, "read_only": True, "is_sensitive": False}
-    if version == 0:
-        return kind(**given, is_default=source == _DEFAULT_CONFIG)
-    return kind(**given, config_source=source, synonyms=[], config_type=0, documentation=None)

@@ -1,27 +1,34 @@
-"""Consumer groups over the wire: membership, committed offsets, and what an admin may ask and delete."""
+"""Consumer groups over the wire: membership and committed offsets."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
-from kafka.protocol import admin, consumer
+from kafka.protocol import consumer
 
 from shared.broker.codes import Code
-from shared.broker.groups import Group, GroupState, Joined, Joining, Member
+from shared.broker.groups import Group, Joined, Joining
 from shared.broker.offsets import MAX_METADATA, Committed, KnownGroup, Offsets
 from shared.broker.settings import BrokerSettings
 from shared.broker.store import StorageFailure
+from shared.broker.topics import Topics
 from shared.broker.wire import Call, Protocol
 
 
 class GroupsApi:
     """Answers about groups. Membership lives in memory, generations and offsets on the disk."""
 
-    def __init__(self, offsets: Offsets, settings: BrokerSettings) -> None:
+    def __init__(self, offsets: Offsets, topics: Topics, settings: BrokerSettings) -> None:
         self._offsets = offsets
+        self._topics = topics
         self._settings = settings
         self._groups: dict[str, Group] = {}
+
+    @property
+    def groups(self) -> dict[str, Group]:
+        """All groups by name, as they are now."""
+        return self._groups
 
     def register(self, protocol: Protocol) -> None:
         """Put these answers into the protocol's table."""
@@ -31,9 +38,6 @@ class GroupsApi:
         protocol.register(consumer.LeaveGroupRequest, (0, 3), self.leave)
         protocol.register(consumer.OffsetCommitRequest, (2, 7), self.commit)
         protocol.register(consumer.OffsetFetchRequest, (1, 5), self.fetch_offsets)
-        protocol.register(admin.ListGroupsRequest, (0, 4), self.list)
-        protocol.register(admin.DescribeGroupsRequest, (0, 4), self.describe)
-        protocol.register(admin.DeleteGroupsRequest, (0, 1), self.delete)
 
     async def load(self) -> None:
         """Take up the generations the file remembers; members will join anew."""
@@ -151,6 +155,7 @@ class GroupsApi:
             )
             for topic in body.topics
             for part in topic.partitions
+            if self._topics.partition(topic.name, part.partition_index) is not None
         ]
         code = self._group(body.group_id).may_commit(
             body.member_id, body.group_instance_id, body.generation_id_or_member_epoch, time.monotonic()
@@ -169,7 +174,10 @@ class GroupsApi:
                     name=topic.name,
                     partitions=[
                         kind.OffsetCommitResponsePartition(
-                            partition_index=part.partition_index, error_code=code
+                            partition_index=part.partition_index,
+                            error_code=code
+                            if code or self._topics.partition(topic.name, part.partition_index)
+                            else Code.UNKNOWN_TOPIC_OR_PARTITION,
                         )
                         for part in topic.partitions
                     ],
@@ -205,50 +213,6 @@ class GroupsApi:
             ],
         )
 
-    async def list(self, call: Call) -> Any:
-        """Every group there is, or those in the asked states."""
-        states = set(call.body.states_filter or ())
-        kind = admin.ListGroupsResponse
-        return kind(
-            version=call.version,
-            error_code=Code.NONE,
-            groups=[
-                kind.ListedGroup(
-                    group_id=group.name, protocol_type=group.protocol_type, group_state=str(group.state)
-                )
-                for _, group in sorted(self._groups.items())
-                if not states or group.state in states
-            ],
-        )
-
-    async def describe(self, call: Call) -> Any:
-        """Groups with their members; one that is not known is told as Dead, as Kafka does."""
-        return admin.DescribeGroupsResponse(
-            version=call.version, groups=[_described(self._groups.get(n), n) for n in call.body.groups]
-        )
-
-    async def delete(self, call: Call) -> Any:
-        """Forget groups that nobody is in."""
-        results = []
-        for name in call.body.groups_names:
-            code = await self._delete(name)
-            results.append(admin.DeleteGroupsResponse.DeletableGroupResult(group_id=name, error_code=code))
-        return admin.DeleteGroupsResponse(version=call.version, results=results)
-
-    async def _delete(self, name: str) -> Code:
-        group = self._groups.get(name)
-        if group is None:
-            return Code.GROUP_ID_NOT_FOUND
-        if not group.is_forgettable:
-            return Code.NON_EMPTY_GROUP
-        try:
-            await self._offsets.forget(name)
-        except StorageFailure:
-            return Code.COORDINATOR_NOT_AVAILABLE
-        if group.is_forgettable:
-            self._groups.pop(name, None)
-        return Code.NONE
-
 
 def _joining(call: Call) -> Joining:
     body = call.body
@@ -274,37 +238,4 @@ def _fetched_place(place: Committed | None, topic: str, number: int) -> Any:
         committed_leader_epoch=place.leader_epoch,
         metadata=place.metadata,
         error_code=Code.NONE,
-    )
-
-
-def _described(group: Group | None, name: str) -> Any:
-    kind = admin.DescribeGroupsResponse.DescribedGroup
-    if group is None:
-        return kind(
-            error_code=Code.NONE,
-            group_id=name,
-            group_state="Dead",
-            protocol_type="",
-            protocol_data="",
-            members=[],
-        )
-    is_stable = group.state is GroupState.STABLE
-    return kind(
-        error_code=Code.NONE,
-        group_id=name,
-        group_state=str(group.state),
-        protocol_type=group.protocol_type,
-        protocol_data=group.protocol if is_stable else "",
-        members=[_described_member(group, member) for member in group.members.values()],
-    )
-
-
-def _described_member(group: Group, member: Member) -> Any:
-    return admin.DescribeGroupsResponse.DescribedGroup.DescribedGroupMember(
-        member_id=member.id,
-        group_instance_id=member.said.instance_id,
-        client_id=member.said.client_id,
-        client_host=member.said.client_host,
-        member_metadata=member.said.protocols.get(group.protocol, b""),
-        member_assignment=member.assignment,
     )

@@ -1,13 +1,16 @@
-"""Topics made, grown and deleted by an admin client."""
+"""Topics made, grown, shortened, measured and deleted by an admin client."""
 
 from __future__ import annotations
 
 import logging
+import shutil
+from pathlib import Path
 from typing import Any
 
 from kafka.protocol import admin
 
 from shared.broker.codes import Code
+from shared.broker.log import Log
 from shared.broker.store import StorageFailure
 from shared.broker.topics import TopicRefused, Topics
 from shared.broker.wire import Call, Protocol
@@ -18,14 +21,18 @@ log = logging.getLogger("shared.broker.topics")
 class TopicsApi:
     """Answers that change the set of topics. Each topic of a request has an outcome of its own."""
 
-    def __init__(self, topics: Topics) -> None:
+    def __init__(self, topics: Topics, records: Log, data: Path) -> None:
         self._topics = topics
+        self._log = records
+        self._data = data
 
     def register(self, protocol: Protocol) -> None:
         """Put these answers into the protocol's table."""
         protocol.register(admin.CreateTopicsRequest, (0, 4), self.create)
         protocol.register(admin.DeleteTopicsRequest, (0, 3), self.delete)
         protocol.register(admin.CreatePartitionsRequest, (0, 1), self.create_partitions)
+        protocol.register(admin.DeleteRecordsRequest, (0, 2), self.delete_records)
+        protocol.register(admin.DescribeLogDirsRequest, (1, 4), self.describe_sizes)
 
     async def create(self, call: Call) -> Any:
         """New topics; replicas there is one of, whatever is asked between -1 and 1."""
@@ -86,3 +93,63 @@ class TopicsApi:
                 kind.CreatePartitionsTopicResult(name=asked.name, error_code=code, error_message=reason)
             )
         return kind(version=call.version, results=results)
+
+    async def delete_records(self, call: Call) -> Any:
+        """Let logs start later: at an offset, or (-1) at their end."""
+        kind = admin.DeleteRecordsResponse
+        part_kind = kind.DeleteRecordsTopicResult.DeleteRecordsPartitionResult
+        topics = []
+        for topic in call.body.topics:
+            parts = []
+            for part in topic.partitions:
+                code, start = await self._delete_records(topic.name, part.partition_index, part.offset)
+                parts.append(
+                    part_kind(partition_index=part.partition_index, low_watermark=start, error_code=code)
+                )
+            topics.append(kind.DeleteRecordsTopicResult(name=topic.name, partitions=parts))
+        return kind(version=call.version, topics=topics)
+
+    async def _delete_records(self, topic: str, number: int, offset: int) -> tuple[Code, int]:
+        partition = self._topics.partition(topic, number)
+        if partition is None:
+            return Code.UNKNOWN_TOPIC_OR_PARTITION, -1
+        below = partition.high_watermark if offset == -1 else offset
+        if not 0 <= below <= partition.high_watermark:
+            return Code.OFFSET_OUT_OF_RANGE, -1
+        try:
+            await self._log.forget_below(partition, below)
+        except StorageFailure:
+            return Code.KAFKA_STORAGE_ERROR, -1
+        log.info("records of %s/%d below %d deleted", topic, number, below)
+        return Code.NONE, partition.log_start
+
+    async def describe_sizes(self, call: Call) -> Any:
+        """What each partition takes, and how much room the disk has left."""
+        wanted = None
+        if call.body.topics is not None:
+            wanted = {(topic.topic, number) for topic in call.body.topics for number in topic.partitions}
+        kind = admin.DescribeLogDirsResponse
+        topic_kind = kind.DescribeLogDirsResult.DescribeLogDirsTopic
+        topics = []
+        for topic in self._topics.all():
+            parts = [
+                topic_kind.DescribeLogDirsPartition(
+                    partition_index=partition.number,
+                    partition_size=partition.size,
+                    offset_lag=0,
+                    is_future_key=False,
+                )
+                for partition in topic.partitions
+                if wanted is None or (topic.name, partition.number) in wanted
+            ]
+            if parts:
+                topics.append(topic_kind(name=topic.name, partitions=parts))
+        disk = shutil.disk_usage(self._data)
+        result = kind.DescribeLogDirsResult(
+            error_code=Code.NONE,
+            log_dir=str(self._data),
+            topics=topics,
+            total_bytes=disk.total,
+            usable_bytes=disk.free,
+        )
+        return kind(version=call.version, error_code=Code.NONE, results=[result])

@@ -36,6 +36,23 @@ def batch_of(*values: bytes, producer_id: int = -1, epoch: int = -1, sequence: i
     return bytes(builder.build())
 
 
+def keyed_batch(*records: tuple[bytes, bytes | None], at: int | None = None, compression: int = 0) -> bytes:
+    """A record batch of (key, value) pairs, None being a tombstone, all of one time (ms; now)."""
+    builder = DefaultRecordBatchBuilder(
+        magic=2,
+        compression_type=compression,
+        is_transactional=False,
+        producer_id=-1,
+        producer_epoch=-1,
+        base_sequence=-1,
+        batch_size=1 << 20,
+    )
+    now = int(time.time() * 1000) if at is None else at
+    for place, (key, value) in enumerate(records):
+        builder.append(place, timestamp=now, key=key, value=value, headers=[])
+    return bytes(builder.build())
+
+
 def fetch_of(topic: str, max_wait_ms: int = 0) -> Any:
     """A request for all there is in partition 0; waits for the first record if told to."""
     kind = consumer.FetchRequest
@@ -117,6 +134,27 @@ class RawClient:
         """Deletes a topic; the error code."""
         answer = self.ask(admin.DeleteTopicsRequest(topic_names=[name], timeout_ms=5000), 3)
         return int(answer.responses[0].error_code)
+
+    def alter_topic(self, name: str, **configs: str) -> int:
+        """Sets settings of a topic, one by one, leaving the others; the error code."""
+        kind = admin.IncrementalAlterConfigsRequest
+        steps = [
+            kind.AlterConfigsResource.AlterableConfig(
+                name=key.replace("_", "."), config_operation=0, value=value
+            )
+            for key, value in configs.items()
+        ]
+        asked = kind.AlterConfigsResource(resource_type=2, resource_name=name, configs=steps)
+        answer = self.ask(kind(resources=[asked], validate_only=False), 1)
+        return int(answer.responses[0].error_code)
+
+    def delete_records(self, topic: str, below: int, partition: int = 0) -> tuple[int, int]:
+        """Lets a partition's log start at an offset; the error code and where it starts now."""
+        kind = admin.DeleteRecordsRequest
+        part = kind.DeleteRecordsTopic.DeleteRecordsPartition(partition_index=partition, offset=below)
+        request = kind(topics=[kind.DeleteRecordsTopic(name=topic, partitions=[part])], timeout_ms=5000)
+        answer = self.ask(request, 2).topics[0].partitions[0]
+        return int(answer.error_code), int(answer.low_watermark)
 
     def produce(self, topic: str, batch: bytes, partition: int = 0, acks: int = -1) -> Any:
         """Sends a batch; the answer about its partition."""

@@ -1,4 +1,4 @@
-"""A broker, a publishing service and listening processes."""
+"""A broker (our own, then Apache Kafka), a publishing service and listening processes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from kafka.admin import KafkaAdminClient
 
 from shared.clock import system_clock
 from shared.contracts.postal import VisitStarted
+from shared.contracts.topics import TOPICS
+from shared.ids import new_id
 from shared.messaging.connection import BrokerAddress
 from shared.messaging.relay import Relay
 from shared.messaging.tables import MessagingTable
@@ -22,6 +25,7 @@ from shared.messaging.topic_admin import declare_topics
 from shared.messaging.unit_of_work import Transactions
 from shared.persistence.engine import open_engine
 from shared.testing.broker_process import BrokerProcess
+from shared.testing.kafka import GivenKafka, Kafka
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -34,12 +38,42 @@ def eventually(holds: Callable[[], bool], seconds: float = 45.0) -> None:
         time.sleep(0.05)
 
 
+Broker = BrokerProcess | Kafka
+"""What the tests run on: they know no more than an address, and that it can be killed and started."""
+
+
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.long)])
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
+    """A broker with all topics declared and empty: one of our own for each test, Apache Kafka for all."""
+    if request.param == "embedded":
+        with BrokerProcess(tmp_path / "broker") as process:
+            declare_topics(BrokerAddress(process.bootstrap))
+            yield process
+        return
+    kafka: Kafka = request.getfixturevalue("kafka")
+    renew_topics(kafka.bootstrap)
+    yield kafka
+    if not kafka.answers():
+        kafka.start()
+
+
+def renew_topics(bootstrap: str) -> None:
+    """The names are part of the contract, so that they cannot be new: their content is thrown away."""
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    known = {topic.name for topic in TOPICS} & set(admin.list_topics())
+    if known:
+        admin.delete_topics(sorted(known))
+        eventually(lambda: not known & set(admin.list_topics()))
+    admin.close()
+    declare_topics(BrokerAddress(bootstrap))
+
+
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[BrokerProcess]:
-    """A broker of its own for each test, with all topics declared."""
-    with BrokerProcess(tmp_path / "broker") as process:
-        declare_topics(BrokerAddress(process.bootstrap))
-        yield process
+def mortal_broker(broker: Broker) -> Broker:
+    """A broker that may be killed; one that was given by its address is somebody else's."""
+    if isinstance(broker, GivenKafka):
+        pytest.skip("TANNHA_TEST_KAFKA is not ours to kill")
+    return broker
 
 
 @dataclass
@@ -71,7 +105,7 @@ class Publisher:
 
 
 @pytest.fixture
-def publisher(tmp_path: Path, broker: BrokerProcess) -> Iterator[Publisher]:
+def publisher(tmp_path: Path, broker: Broker) -> Iterator[Publisher]:
     """A publishing service whose relay runs in this process."""
     engine = open_engine(f"sqlite:///{tmp_path / 'publisher.db'}")
     MessagingTable.metadata.create_all(engine)
@@ -89,6 +123,7 @@ class Listeners:
 
     bootstrap: str
     folder: Path
+    group: str = field(default_factory=lambda: f"listener-{new_id()}")
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self) -> subprocess.Popen[bytes]:
@@ -96,7 +131,7 @@ class Listeners:
         script = Path(__file__).with_name("listener.py")
         with (self.folder / "listener.log").open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, str(script), self.bootstrap, str(self.folder)],
+                [sys.executable, str(script), self.bootstrap, str(self.folder), self.group],
                 stdout=output,
                 stderr=output,
                 env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
@@ -133,7 +168,7 @@ class Listeners:
 
 
 @pytest.fixture
-def listeners(tmp_path: Path, broker: BrokerProcess) -> Iterator[Listeners]:
+def listeners(tmp_path: Path, broker: Broker) -> Iterator[Listeners]:
     """Listeners that start on demand."""
     group = Listeners(broker.bootstrap, tmp_path)
     yield group

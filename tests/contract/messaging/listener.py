@@ -1,6 +1,6 @@
 """A small consumer as a process of its own, to be killed: writes each effect it has into its database.
 
-`python listener.py BROKER FOLDER`; while the file FOLDER/raise-on exists, the event whose worker id stands
+`python listener.py BROKER FOLDER GROUP`; while FOLDER/raise-on exists, the event whose worker id stands
 in it makes the handler raise; while FOLDER/database-away exists, the database is said to be away.
 """
 
@@ -34,7 +34,7 @@ class Effect(MessagingTable, table=True):
     happened_at: datetime = Field(sa_type=Utc)
 
 
-def main(broker: str, folder: Path) -> None:
+def main(broker: str, folder: Path, group: str) -> None:
     """Listens to visits until it is stopped."""
     engine = open_engine(f"sqlite:///{folder / 'listener.db'}")
     MessagingTable.metadata.create_all(engine)
@@ -51,10 +51,10 @@ def main(broker: str, folder: Path) -> None:
 
     guard = Guard(Transactions(engine, "intake", system_clock), {VisitStarted: hear}, attempts=2)
     app = build_worker(
-        "contract-listener", BrokerAddress(broker), [topic_named("postal.visit.v1")], guard, folder / "faust"
+        group, BrokerAddress(broker), [topic_named("postal.visit.v1")], guard, folder / "faust"
     )
     run_worker(app)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3])

@@ -1,4 +1,6 @@
-"""From outbox to effect, over a real broker and real processes: nothing lost, nothing doubled, in order.
+"""From outbox to effect, over real brokers and real processes: nothing lost, nothing doubled, in order.
+
+Each test runs on the embedded broker and on Apache Kafka.
 
 The measured traps of Faust are each one test here: an event whose handler raises, a worker killed in
 mid-stream, a worker stopped in mid-stream, a database that goes away.
@@ -11,8 +13,7 @@ from pathlib import Path
 
 from kafka import KafkaProducer
 
-from shared.testing.broker_process import BrokerProcess
-from tests.contract.messaging.conftest import Listeners, Publisher, eventually
+from tests.contract.messaging.conftest import Broker, Listeners, Publisher, eventually
 
 LISTENING = "0A"
 """TCP_LISTEN in /proc/net/tcp."""
@@ -73,16 +74,16 @@ def test_a_worker_told_to_stop_finishes_and_its_successor_goes_on(
 
 
 def test_the_broker_killed_and_restarted_loses_and_doubles_nothing(
-    publisher: Publisher, listeners: Listeners, broker: BrokerProcess
+    publisher: Publisher, listeners: Listeners, mortal_broker: Broker
 ) -> None:
     """The relay and the workers must find the broker again by themselves."""
     listeners.start()
     publish_many(publisher, 1, 10)
     eventually(lambda: len(listeners.effects()) >= 25)
-    broker.kill()
+    mortal_broker.kill()
     publish_many(publisher, 11, 20)
     assert publisher.unsent() > 0
-    broker.start()
+    mortal_broker.start()
     eventually(lambda: publisher.unsent() == 0)
     eventually(lambda: listeners.revived() and len(listeners.effects()) >= 100)
     assert_complete(listeners, 20)
@@ -104,7 +105,7 @@ def test_an_event_whose_handler_raises_is_parked_and_only_its_key_waits(
 
 
 def test_rubbish_on_the_topic_harms_nobody(
-    publisher: Publisher, listeners: Listeners, broker: BrokerProcess
+    publisher: Publisher, listeners: Listeners, broker: Broker
 ) -> None:
     """Whatever a foreign producer writes, the others flow and the bytes are kept."""
     producer = KafkaProducer(bootstrap_servers=broker.bootstrap)

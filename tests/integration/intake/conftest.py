@@ -210,11 +210,11 @@ def clock(tmp_path: Path) -> DemoClock:
 
 
 def open_intake(folder: Path, clock: DemoClock, **other: Any) -> Intake:
-    """Intake on the database in `folder`, as after a start."""
+    """Intake on the database in `folder`, or on another `database`, as after a start."""
     private, public = ensure_key_pair(folder / "keys")
     settings = Settings(
         environment="demo",
-        database=f"sqlite:///{folder}/intake.db",
+        database=other.pop("database", f"sqlite:///{folder}/intake.db"),
         data_dir=folder,
         session_private_key=private,
         session_public_key=public,

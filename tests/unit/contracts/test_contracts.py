@@ -54,12 +54,12 @@ def test_every_service_listens_to_something() -> None:
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
 def test_the_committed_schema_is_the_present_one(event: type[Event]) -> None:
-    """Consumers outside this repository read the committed schemas: `make schemas` renews them."""
+    """Consumers outside this repository read the committed schemas: `make docs` renews them."""
     committed = SCHEMAS / f"{topic_of(event).name}.{event.KIND}.json"
-    assert committed.exists(), f"{committed.name} is missing: run `make schemas`"
+    assert committed.exists(), f"{committed.name} is missing: run `make docs`"
     old = json.loads(committed.read_text())
     assert breaking_changes(old, schema_of(event)) == []
-    assert old == schema_of(event), "the schema changed compatibly: run `make schemas` and commit it"
+    assert old == schema_of(event), "the schema changed compatibly: run `make docs` and commit it"
 
 
 def test_no_schema_is_left_over() -> None:

@@ -19,7 +19,7 @@ def test_every_way_to_the_database_has_the_password_of_the_file(
     (tmp_path / "password").write_text("from-the-file\n")
     opened: list[URL | str] = []
 
-    def noted(url: URL | str) -> Engine:
+    def noted(url: URL | str, **_other: str) -> Engine:
         opened.append(url)
         return open_engine(url)
 

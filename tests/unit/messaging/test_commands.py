@@ -16,7 +16,7 @@ from shared.clock import FixedClock
 from shared.contracts.envelope import ActorRef
 from shared.contracts.intake import RequestClosed
 from shared.contracts.postal import VisitStarted
-from shared.errors import RuleBroken, Unavailable
+from shared.errors import Problem, RuleBroken, Unavailable
 from shared.messaging.commands import Command, CommandBus
 from shared.messaging.tables import MessagingTable, OutboxRow
 from shared.messaging.unit_of_work import Transactions, UnitOfWork
@@ -116,6 +116,14 @@ def test_nobody_publishes_for_another_service(bus: CommandBus) -> None:
     event = VisitStarted(visit_id="v", request_id="r", worker_id="w", purpose="pickup", started_at=NOW)
     with pytest.raises(ValueError, match="postal_bridge owns"), bus.transactions.begin() as uow:
         uow.publish(event)
+
+
+def test_an_event_that_no_broker_takes_is_refused(bus: CommandBus) -> None:
+    """In the outbox it would be tried for ever, and everything behind it would wait."""
+    with pytest.raises(Problem) as refused, bus.transactions.begin() as uow:
+        uow.publish(RequestClosed(request_id="r", outcome="x" * 1_000_000))
+    assert refused.value.problem_code == "event.too_large"
+    assert published(bus) == []
 
 
 def test_numbers_of_a_key_follow_each_other_without_gaps(bus: CommandBus) -> None:

@@ -188,6 +188,14 @@ def test_rubbish_is_parked_once_and_readable_by_operators(listener: Listener) ->
     assert parked[0].reason
 
 
+@pytest.mark.parametrize("topic", ["postal.custody.v1", "nobody.knows.v1"])
+def test_an_event_that_belongs_elsewhere_is_parked(listener: Listener, topic: str) -> None:
+    """A strange topic would end the worker again and again, or the record pass another topic's gate."""
+    raw = wrap(visit(1), 1).replace(b"postal.visit.v1", topic.encode())
+    assert listener.guard.receive("postal.visit.v1", raw) is Outcome.FAILED
+    assert [(row.topic, row.event_id[:4]) for row in listener.parked()] == [("postal.visit.v1", "raw-")]
+
+
 def test_an_event_that_waits_for_another_topic_is_applied_when_it_comes(listener: Listener) -> None:
     """Two topics have no common order: the second to arrive must complete the first."""
     handover = HandoverAccepted(

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from structlog.testing import capture_logs
 
 from shared.errors import RuleBroken
@@ -103,6 +105,32 @@ def test_texts_of_a_problem_are_escaped(make_app: Callable[..., FastAPI]) -> Non
     assert "&lt;script&gt;alert(1)" in page.text
     assert "<script>alert" not in page.text
     assert "&lt;b&gt;" in page.text
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (OperationalError("SELECT 1", {}, Exception("server closed the connection")), 503),
+        (NoConnectionFree("QueuePool limit"), 503),
+        (ProgrammingError("SELECT 1", {}, Exception("no such column")), 500),
+    ],
+)
+def test_a_database_away_is_no_crash(
+    make_app: Callable[..., FastAPI], accept: str, error: Exception, status: int
+) -> None:
+    """People would be told of a defect, and programs would not try again, where waiting is enough."""
+    router = APIRouter()
+
+    def fail() -> None:
+        raise error
+
+    router.add_api_route("/x", fail, dependencies=[PUBLIC])
+    answer = TestClient(make_app(routers=[router])).get("/x", headers={"accept": accept})
+    assert answer.status_code == status
+    assert ("retry-after" in answer.headers) == (status == 503)
+    assert ("tạm gián đoạn" in answer.text) == (status == 503)
+    assert "closed the connection" not in answer.text
 
 
 def test_a_crash_is_logged_with_its_place_and_without_its_words(client: TestClient) -> None:

@@ -17,16 +17,27 @@ from joserfc.jwk import OKPKey
 
 from shared.actor import Actor, Role
 from shared.errors import Unauthenticated
+from shared.observability.metrics import REGISTRY
+from shared.sign_ins import TokenMark
 from shared.web.keys import ensure_key_pair, load_private_key, load_public_key
-from shared.web.session import COOKIE, LIFETIME_S, SessionSigner, Verifier, sign_in, sign_out
+from shared.web.session import (
+    COOKIE,
+    LEEWAY_S,
+    LIFETIME_S,
+    ClocksApart,
+    SessionSigner,
+    Verifier,
+    sign_in,
+    sign_out,
+)
 
 WORKER = Actor("w1", "Phạm Thị Mẫu", Role.WORKER, office="po-01", worker="w-001")
-GOOD = {"iss": "tannha-intake", "aud": "tannha", "sub": "op1", "name": "A", "role": "operator"}
+GOOD = {"iss": "tannha-intake", "aud": "tannha", "sub": "op1", "name": "A", "role": "operator", "jti": "t-1"}
 
 
 def signed(key: OKPKey, **claims: object) -> str:
     """A token with the given claims on top of good ones."""
-    every = {**GOOD, "exp": int(time.time()) + 60, **claims}
+    every = {**GOOD, "iat": int(time.time()), "exp": int(time.time()) + 60, **claims}
     return jwt.encode({"alg": "Ed25519"}, every, key, algorithms=["Ed25519"])
 
 
@@ -45,8 +56,67 @@ def test_a_token_ends_after_twelve_hours(key: OKPKey) -> None:
     """A stolen token would be good for ever."""
     token = SessionSigner(key, now=lambda: 1000.0).issue(WORKER)
     assert Verifier(key, now=lambda: 1000.0 + LIFETIME_S - 1).actor(token) == WORKER
+    with pytest.raises(Unauthenticated) as refusal:
+        Verifier(key, now=lambda: 1000.0 + LIFETIME_S + LEEWAY_S + 1).actor(token)
+    assert refusal.value.problem_code == "auth.expired"
+
+
+def test_machines_may_be_a_minute_apart(key: OKPKey) -> None:
+    """Somebody who signs in would be thrown out at once by a service whose clock is a little behind."""
+    token = SessionSigner(key, now=lambda: 1000.0).issue(WORKER)
+    assert Verifier(key, now=lambda: 1000.0 - LEEWAY_S).actor(token) == WORKER
+
+
+def test_a_token_of_the_future_is_refused_and_says_why(key: OKPKey) -> None:
+    """The sign-in page would be shown again and again, and nobody would look at the clocks."""
+    token = SessionSigner(key, now=lambda: 10_000.0).issue(WORKER)
+    with pytest.raises(ClocksApart) as refusal:
+        Verifier(key, now=lambda: 10_000.0 - 7200).actor(token)
+    assert "lệch" in refusal.value.message
+    assert not refusal.value.signing_in_helps
+
+
+def test_a_recalled_token_is_refused(key: OKPKey) -> None:
+    """Signing out would leave a copied token good for the rest of the day."""
+    gone: list[TokenMark] = []
+    verifier = Verifier(key, recalled=gone.__contains__)
+    token = SessionSigner(key).issue(WORKER)
+    gone.append(verifier.session(token).mark)
+    with pytest.raises(Unauthenticated) as refusal:
+        verifier.actor(token)
+    assert refusal.value.problem_code == "auth.revoked"
+
+
+def counted(reason: str) -> float:
+    """How many tokens were refused for a reason."""
+    return REGISTRY.get_sample_value("tannha_refused_tokens_total", {"reason": reason}) or 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "claims", "signer"),
+    [
+        ("expired", {"exp": 1000}, None),
+        ("forged", {}, OKPKey.generate_key("Ed25519")),
+        ("forged", {"role": "king"}, None),
+        ("future", {"iat": 99_999_999_999}, None),
+    ],
+)
+def test_every_refusal_is_counted_by_its_reason(
+    key: OKPKey, reason: str, claims: dict[str, object], signer: OKPKey | None
+) -> None:
+    """Somebody who tries out tokens would not be noticed."""
+    before = counted(reason)
     with pytest.raises(Unauthenticated):
-        Verifier(key, now=lambda: 1000.0 + LIFETIME_S + 1).actor(token)
+        Verifier(key).actor(signed(signer or key, **claims))
+    assert counted(reason) == before + 1
+
+
+def test_a_token_without_its_name_or_time_is_refused(key: OKPKey) -> None:
+    """A token that cannot be recalled would be the one worth stealing."""
+    Verifier(key).actor(signed(key))
+    for claim in ("jti", "iat"):
+        with pytest.raises(Unauthenticated):
+            Verifier(key).actor(signed(key, **{claim: None}))
 
 
 def test_a_token_of_another_key_is_refused(key: OKPKey) -> None:

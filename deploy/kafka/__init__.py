@@ -1,0 +1,1 @@
+"""Apache Kafka on this machine without Docker: its jars by Maven, one node as broker and controller."""

@@ -1,0 +1,1 @@
+"""PostgreSQL on this machine without Docker: the server that a wheel brings, with a database per service."""

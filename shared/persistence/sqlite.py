@@ -1,0 +1,101 @@
+"""How a SQLite file is opened: durable commits, writers that queue, one and the same file all the time."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event
+
+BUSY_SECONDS = 5
+"""How long a writer waits for another one before it gives up.
+
+A transaction of ours takes milliseconds, so forty in a row are through long before. Who waits longer waits
+for something that is stuck, and a person should be told so instead of looking at a page that hangs.
+"""
+POOL_SIZE = 5
+MAX_OVERFLOW = 45
+"""With the five kept open one more than the forty threads of the web server, and some for the background:
+readers must never queue behind writers for a connection, since the file lets them go on."""
+POOL_SECONDS = 3
+"""Wait for a connection of the pool; only a defect could exhaust it."""
+
+
+@dataclass
+class DatabaseFile:
+    """The file that an engine works on, known by its inode once it has been opened.
+
+    A process that keeps writing to a file that was moved away or replaced acknowledges what nobody will find
+    again. So every use of a connection asks whether the path still leads to the same file.
+    """
+
+    path: Path
+    inode: int | None = None
+
+    def check(self) -> None:
+        """Raises sqlite3.OperationalError when the path leads elsewhere, or nowhere, than at the start."""
+        if self.inode is None:
+            return
+        try:
+            same = self.path.stat().st_ino == self.inode
+        except OSError:
+            same = False
+        if not same:
+            raise sqlite3.OperationalError("the database file was moved away or replaced")
+
+    def opened(self) -> None:
+        """Remembers the file; called when a connection to it was made."""
+        if self.inode is None and self.path.exists():
+            self.inode = self.path.stat().st_ino
+
+
+def open_sqlite(url: URL) -> Engine:
+    """An engine on a file (its folder is made) or in memory.
+
+    WAL mode with `synchronous=FULL`: a commit survives a power cut, readers and writers do not block each
+    other. Every transaction starts with `BEGIN IMMEDIATE`, so writers queue and never lose a race; one that
+    has the execution option `reading` takes no write lock.
+    """
+    connect_args = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+    if url.database in (None, "", ":memory:"):
+        engine = create_engine(url, connect_args=connect_args)
+    else:
+        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(
+            url,
+            connect_args=connect_args,
+            pool_size=POOL_SIZE,
+            max_overflow=MAX_OVERFLOW,
+            pool_timeout=POOL_SECONDS,
+        )
+        _stay_with_the_file(engine, DatabaseFile(Path(str(url.database))))
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: object) -> None:
+        # The driver must not open transactions on its own: we say BEGIN IMMEDIATE below.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        reading = connection.get_execution_options().get("reading")
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _stay_with_the_file(engine: Engine, file: DatabaseFile) -> None:
+    @event.listens_for(engine, "do_connect")
+    def _before_connecting(*_: object) -> None:
+        file.check()  # else a new, empty file would be made where the old one was
+
+    @event.listens_for(engine, "connect")
+    def _connected(*_: object) -> None:
+        file.opened()
+
+    @event.listens_for(engine, "checkout")
+    def _before_use(*_: object) -> None:
+        file.check()

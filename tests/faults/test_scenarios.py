@@ -1,0 +1,81 @@
+"""What `make faults` promises to try, it tries; and its figures can be read by programs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from deploy.stack import SERVICES
+from tests.faults.__main__ import main
+from tests.faults.judge import Finding, Wrong
+from tests.faults.nemesis import VICTIMS, schedule
+from tests.faults.product_run import Bases, Result, prepared_stack, twin_of
+from tests.faults.scenarios import SCENARIOS, SECONDS_PER_KILL
+
+
+def result(tmp_path: Path, *findings: Finding, drain: float = 1.0) -> Result:
+    """A run of which only the verdict matters."""
+    return Result(
+        fault="kill-9",
+        seed=1,
+        kills=Counter({"broker": 2}),
+        own_deaths=Counter(),
+        events=10,
+        repeated=1,
+        questions=5,
+        sent_again=0,
+        refused=Counter(),
+        requests=3,
+        drain=drain,
+        findings=list(findings),
+        crashes=[],
+        timeline=[],
+        folder=tmp_path,
+    )
+
+
+def test_a_finding_and_a_late_end_are_no_success(tmp_path: Path) -> None:
+    """`make faults` would answer 0 although a promise was broken."""
+    assert result(tmp_path).is_clean(drain_limit=10)
+    assert not result(tmp_path, Finding(Wrong.LOST, "a request")).is_clean(drain_limit=10)
+    assert not result(tmp_path, drain=11).is_clean(drain_limit=10)
+
+
+def test_the_figures_are_json(tmp_path: Path) -> None:
+    """A program that watches the guarantees could not read what a run found."""
+    figures = json.loads(json.dumps(result(tmp_path, Finding(Wrong.ORDER, "a window")).as_dict()))
+    assert (figures["kills"], figures["order"], figures["lost"]) == (2, 1, 0)
+
+
+def test_the_long_run_kills_often_enough() -> None:
+    """The proof by two hundred kills would quietly become one by fewer."""
+    seconds = SCENARIOS["kill-9"].seconds
+    rounds = round(seconds / SECONDS_PER_KILL / (len(VICTIMS) + 1))
+    strikes = schedule(9, seconds, rounds, broker_extra=rounds // 3)
+    assert len(strikes) >= 200
+    assert {strike.part for strike in strikes} == set(VICTIMS)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_scenario_finds_the_parts_it_needs(name: str, tmp_path: Path) -> None:
+    """A fault that names a part which does not exist would be no fault."""
+    scenario = SCENARIOS[name]
+    stack = prepared_stack(scenario, tmp_path / "data", Bases())
+    assert scenario.altered.keys() <= stack.parts.keys()
+    for altered in scenario.altered:
+        assert "tests.faults.sabotage" in stack.parts[altered].command
+    assert {twin_of(service) in stack.parts for service in SERVICES} == {scenario.twins}
+    for service in scenario.skew:
+        clock = stack.parts[f"{service}-api"].environment[f"TANNHA_{service.upper()}_DEMO_CLOCK"]
+        assert clock != str(stack.clock.file)
+
+
+def test_an_unknown_fault_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistyped name would run nothing and look like success."""
+    monkeypatch.setattr("sys.argv", ["faults", "--only", "kil-9"])
+    with pytest.raises(SystemExit) as refused:
+        main()
+    assert refused.value.code == 2

@@ -1,0 +1,118 @@
+"""Runbooks are read at night: every file, command, metric and setting in them exists."""
+
+from __future__ import annotations
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+
+from services.intake.settings import Settings as IntakeSettings
+from services.postal_bridge.settings import Settings as PostalBridgeSettings
+from services.routing.settings import Settings as RoutingSettings
+from shared.contracts.topics import PARTITIONS
+from shared.events_cli import app as events_cli
+from shared.observability.metrics import DECLARED
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCS = ROOT / "docs"
+RUNBOOKS = {file.stem: file.read_text(encoding="utf-8") for file in (DOCS / "runbooks").glob("*.md")}
+PAGES = {
+    file.relative_to(DOCS).as_posix(): file.read_text(encoding="utf-8")
+    for file in [DOCS / "README.md", DOCS / "growing.md", *(DOCS / "runbooks").glob("*.md")]
+}
+SETTINGS = (IntakeSettings, RoutingSettings, PostalBridgeSettings)
+ALERTS = [
+    rule
+    for group in yaml.safe_load((ROOT / "deploy/observability/alerts.yml").read_text(encoding="utf-8"))[
+        "groups"
+    ]
+    for rule in group["rules"]
+]
+ASKED_FOR = {
+    "broker-down",
+    "outbox-not-sent",
+    "database-down",
+    "parked-events",
+    "disk-full",
+    "restore",
+    "forged-webhooks",
+}
+
+
+def test_every_case_has_its_runbook_and_the_index_leads_there() -> None:
+    """Who is woken has no time to search."""
+    assert set(RUNBOOKS) >= ASKED_FOR
+    assert all(f"(runbooks/{name}.md)" in PAGES["README.md"] for name in RUNBOOKS)
+
+
+@pytest.mark.parametrize("name", sorted(RUNBOOKS))
+def test_a_runbook_tells_what_to_do_and_when_it_is_over(name: str) -> None:
+    """Half a runbook leaves a person alone at the point where it hurts."""
+    text = RUNBOOKS[name]
+    assert "**Over when" in text
+    if name != "restore":
+        assert re.search(r"\*\*Alerts?:\*\*", text)
+        assert all(part in text for part in ("**What people notice.**", "**Look.**", "**Do"))
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: str(alert["alert"]))
+def test_every_alert_opens_a_runbook_that_knows_it(alert: dict[str, dict[str, str]]) -> None:
+    """An alert that leads to the wrong page costs the first quarter of an hour."""
+    page = alert["annotations"]["runbook"].removeprefix("docs/")
+    assert str(alert["alert"]) in PAGES[page]
+
+
+def test_every_alert_that_is_named_exists() -> None:
+    """The page would wait for an alert that is never raised."""
+    known = {str(alert["alert"]) for alert in ALERTS}
+    for name, text in RUNBOOKS.items():
+        for line in re.findall(r"\*\*Alerts?:\*\*(.*?)(?:\n\n|\Z)", text, flags=re.DOTALL):
+            named = set(re.findall(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b", line))
+            assert named <= known, name
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_every_link_leads_somewhere(page: str) -> None:
+    """A dead link at night is worse than none."""
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", PAGES[page]):
+        assert ((DOCS / page).parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_every_file_and_module_that_is_named_exists(page: str) -> None:
+    """The command would end with an error of its own."""
+    for path in re.findall(r"`((?:deploy|docs|shared|tests)/[\w./-]+)`", PAGES[page]):
+        assert (ROOT / path).exists() or path == "deploy/secrets", path
+    for module in re.findall(r"python -m ([\w.]+)", PAGES[page]):
+        assert find_spec(module) is not None, module
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_every_metric_and_setting_that_is_named_exists(page: str) -> None:
+    """Somebody would look at a number that nobody measures, or change a setting that nobody reads."""
+    metrics = {declared.name for declared in DECLARED}
+    for metric in re.findall(r"`(tannha_[a-z_]+)`", PAGES[page]):
+        assert metric in metrics or any(known.startswith(metric) for known in metrics), metric
+    keys = {f"{settings.PREFIX}{name}".upper() for settings in SETTINGS for name in settings.model_fields}
+    for key in re.findall(r"`(TANNHA_[A-Z_]+)`", PAGES[page]):
+        assert key in keys, key
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_every_tannha_command_that_is_named_exists(page: str) -> None:
+    """The one command that is needed would be unknown."""
+    parked = typer.main.get_command(events_cli).commands["parked"].commands  # type: ignore[attr-defined]
+    for command, rest in re.findall(r"tannha events parked (\w+)([^\n`]*)", PAGES[page]):
+        options = {option for parameter in parked[command].params for option in parameter.opts}
+        assert set(re.findall(r"--[\w-]+", rest)) <= options, (command, rest)
+    for service, command in re.findall(r"tannha (intake|routing|postal-bridge) (\w+)", PAGES[page]):
+        assert command in {"api", "worker", "migrate", "settings", "alive"}, (service, command)
+
+
+def test_growing_knows_the_number_of_partitions() -> None:
+    """Somebody would start workers that get nothing to do."""
+    assert f"{PARTITIONS} now, so at most {PARTITIONS} workers" in PAGES["growing.md"]

@@ -1,0 +1,142 @@
+"""Metrics are declared once, explained, used, and the only ones that alerts and dashboard know."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from shared.observability import catalogue, exposition
+from shared.observability.metrics import DECLARED
+
+ROOT = Path(__file__).resolve().parents[3]
+FOLDER = ROOT / "deploy" / "observability"
+RULES: list[dict[str, Any]] = [
+    rule
+    for group in yaml.safe_load((FOLDER / "alerts.yml").read_text(encoding="utf-8"))["groups"]
+    for rule in group["rules"]
+]
+PANELS: list[dict[str, Any]] = json.loads((FOLDER / "dashboard.json").read_text(encoding="utf-8"))["panels"]
+EXPRESSIONS = {rule["alert"]: rule["expr"] for rule in RULES} | {
+    f"panel {panel['title']} {target['refId']}": target["expr"]
+    for panel in PANELS
+    for target in panel["targets"]
+}
+QUERIED = {
+    name: metric
+    for metric in DECLARED
+    for name in (
+        [f"{metric.name}_{part}" for part in ("bucket", "sum", "count")]
+        if metric.kind == "histogram"
+        else [metric.name]
+    )
+}
+OUTSIDE = {"up", "process_resident_memory_bytes", "process_cpu_seconds_total", "node_filesystem_avail_bytes",
+           "node_filesystem_size_bytes"}  # fmt: skip
+"""Of Prometheus itself, of its client library, and of the node exporter."""
+ADDED = {"part", "job", "le"}
+"""Labels that `prometheus.yml` and Prometheus add."""
+WORDS = {"max", "min", "sum", "by", "on", "group_right", "increase", "rate", "time", "histogram_quantile"}
+
+
+def names_in(expression: str) -> set[str]:
+    """The metrics that a PromQL expression asks for."""
+    bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(?:by|on) \([^)]*\)", " ", expression)
+    return set(re.findall(r"[a-z_][a-z0-9_]*", bare)) - WORDS
+
+
+def labels_in(expression: str) -> set[str]:
+    """The labels that it selects or groups by."""
+    selected = re.findall(r"[{,]\s*(\w+)\s*(?:=~|!~|!=|=)", expression)
+    grouped = re.findall(r"\b(?:by|on) \(([^)]*)\)", expression)
+    return {*selected, *(name.strip() for names in grouped for name in names.split(","))}
+
+
+def test_an_expression_is_taken_apart() -> None:
+    """The tests below would pass whatever stood in the files."""
+    expression = 'sum by (le, part) (rate(a_bucket{status=~"5..", x="1"}[5m])) / on (topic) b > 1'
+    assert names_in(expression) == {"a_bucket", "b"}
+    assert labels_in(expression) == {"le", "part", "status", "x", "topic"}
+
+
+@pytest.mark.parametrize("metric", DECLARED, ids=lambda metric: metric.name)
+def test_every_metric_says_what_it_means_and_what_to_do(metric: Any) -> None:
+    """Somebody is woken at night by a number that nobody can explain."""
+    assert len(metric.meaning) > 20
+    assert metric.meaning.endswith((".", "?"))
+    assert len(metric.action) > 20
+
+
+def test_every_metric_is_set_somewhere() -> None:
+    """A declared metric that nothing sets looks like a quiet day."""
+    code = "\n".join(
+        file.read_text(encoding="utf-8")
+        for folder in ("shared", "services")
+        for file in (ROOT / folder).rglob("*.py")
+        if file.name != "metrics.py"
+    )
+    declared = {metric.name.removeprefix("tannha_").removesuffix("_total") for metric in DECLARED}
+    assert {name for name in declared if not re.search(rf"\b{name}\b", code)} == set()
+
+
+@pytest.mark.parametrize("where", EXPRESSIONS)
+def test_alerts_and_dashboard_ask_only_for_what_exists(where: str) -> None:
+    """An alert on a misspelt metric or label never fires."""
+    expression = EXPRESSIONS[where]
+    asked = names_in(expression)
+    assert asked
+    assert asked - set(QUERIED) - OUTSIDE == set()
+    known = {label for name in asked & set(QUERIED) for label in QUERIED[name].labels}
+    assert labels_in(expression) - known - ADDED == set()
+    assert expression.count("(") == expression.count(")")
+
+
+def test_every_alert_leads_to_a_runbook_that_exists() -> None:
+    """At night nobody searches."""
+    assert [rule["alert"] for rule in RULES if not (ROOT / rule["annotations"]["runbook"]).is_file()] == []
+    mentioned = {
+        page for metric in DECLARED for page in re.findall(r"docs/runbooks/[\w-]+\.md", metric.action)
+    }
+    assert {page for page in mentioned if not (ROOT / page).is_file()} == set()
+
+
+def test_what_operators_were_promised_has_an_alert() -> None:
+    """Outbox age, inbox lag, parked events or gate waits would grow unseen."""
+    watched = set().union(*(names_in(rule["expr"]) for rule in RULES))
+    assert {
+        "tannha_outbox_oldest_seconds",
+        "tannha_events_applied",
+        "tannha_parked_events",
+        "tannha_gate_wait_seconds",
+        "tannha_worker_heartbeat_seconds",
+        "tannha_refused_tokens_total",
+        "tannha_webhooks_received_total",
+        "tannha_reconciler_findings",
+    } <= watched
+
+
+def test_the_page_of_metrics_is_current() -> None:
+    """Operators would read about metrics that are not there."""
+    assert catalogue.PAGE.read_text(encoding="utf-8") == catalogue.page()
+
+
+def test_what_is_shown_is_what_prometheus_reads() -> None:
+    """One malformed line makes Prometheus drop the whole answer."""
+    families = {family.name for family in text_string_to_metric_families(exposition.text().decode())}
+    assert {metric.name.removesuffix("_total") for metric in DECLARED} <= families
+
+
+def test_prometheus_asks_where_the_services_listen() -> None:
+    """A part that is not asked looks like one that is down, or is missed by nobody."""
+    asked = yaml.safe_load((FOLDER / "prometheus.yml").read_text(encoding="utf-8"))["scrape_configs"]
+    targets = {job["job_name"]: job["static_configs"] for job in asked}
+    parts = {config["labels"]["part"] for config in targets["tannha-api"]}
+    assert parts == {"intake-api", "routing-api", "postal-bridge-api"}
+    ports = [config["targets"][0].rpartition(":")[2] for config in targets["tannha-api"]]
+    assert ports == ["8101", "8102", "8103"]
+    assert len(targets["tannha-worker"]) == 3
