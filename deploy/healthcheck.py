@@ -1,14 +1,13 @@
 """The health check inside the image: looks at what this container runs and asks just that.
 
 `python healthcheck.py` exits 0 when it is well. An API has to answer `/readyz`, a worker to have turned its
-loop lately, the embedded broker to take connections; a migration is well while it runs. Only the standard
-library: `tannha … alive` says the same of a worker, but loads the whole service for it every few seconds.
+loop lately, the embedded broker to answer; a migration is well while it runs. It loads little besides the
+standard library: `tannha … alive` says the same of a worker, but loads the whole service every few seconds.
 """
 
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -30,7 +29,7 @@ def healthy(command: Sequence[str], environment: Mapping[str, str]) -> bool:
     part, *rest = words
     prefix = f"TANNHA_{part.upper().replace('-', '_')}_"
     if part == "broker":
-        return _connects(int(_option(rest, "--port") or PORTS[part]))
+        return _answers(int(_option(rest, "--port") or PORTS[part]))
     if rest[0] == "api":
         return _ready(int(environment.get(f"{prefix}PORT", PORTS.get(part, 0))))
     if rest[0] == "worker":
@@ -58,12 +57,11 @@ def _touched(beat: Path) -> bool:
         return False
 
 
-def _connects(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT).close()
-    except OSError:
-        return False
-    return True
+def _answers(port: int) -> bool:
+    from shared.messaging.connection import BrokerAddress  # noqa: PLC0415 - as above
+    from shared.messaging.reachability import broker_answers  # noqa: PLC0415
+
+    return broker_answers(BrokerAddress(f"127.0.0.1:{port}"), TIMEOUT)
 
 
 def _option(words: Sequence[str], name: str) -> str:

@@ -26,7 +26,7 @@ from deploy.part import ROOT, Part
 from deploy.postgres.server import address, ensure_databases, ensure_password, find_programs
 from shared.clock import DemoClock
 from shared.messaging.connection import BrokerAddress
-from shared.messaging.topic_admin import admin_answers
+from shared.messaging.reachability import broker_answers
 from shared.persistence.engine import open_engine
 from shared.persistence.migrations import migrate
 from shared.web.keys import ensure_key_pair
@@ -177,7 +177,7 @@ class Stack:
         self._migrate()
         if self.broker == "kafka":
             broker = BrokerAddress(self.bootstrap)
-            self._wait_for({"broker": lambda: admin_answers(broker)}, cancelled)
+            self._wait_for({"broker": lambda: broker_answers(broker)}, cancelled)
         workers = [part for name, part in self.parts.items() if name.endswith("-worker")]
         for part in self.parts.values():
             if part not in workers and not part.running:

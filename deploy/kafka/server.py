@@ -25,7 +25,8 @@ listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={data}/log
 # Topics are declared by the services: one that is misspelt must not come into being.
 auto.create.topics.enable=false
-# One node holds everything once.
+# One node holds everything once: what it acknowledges has to be on its disk, or a power cut takes it back.
+log.flush.interval.messages=1
 default.replication.factor=1
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1

@@ -18,6 +18,10 @@ Instant = Annotated[datetime, AfterValidator(_aware)]
 """A point in time that says its offset from UTC."""
 
 
+Name = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""A word that every database and every log can hold."""
+
+
 class Contract(BaseModel):
     """A published shape: unknown fields are ignored, so that an owner may add some within a major version."""
 
@@ -60,13 +64,13 @@ class Envelope(Contract):
     """
 
     id: str = Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")
-    type: str
+    type: Name
     version: int = Field(ge=1)
-    source: str
-    topic: str
-    subject: str
-    key: str = Field(min_length=1, max_length=200)
-    sequence: int = Field(ge=1)
+    source: Name
+    topic: Name
+    subject: Name
+    key: Name
+    sequence: int = Field(ge=1, le=2**31 - 1)
     occurred_at: Instant
     recorded_at: Instant
     actor: ActorRef

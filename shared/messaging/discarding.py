@@ -4,7 +4,8 @@ One transaction: the event enters the inbox, the gate of its key passes its numb
 applied as always, and a row is kept that says who decided, when and why.
 
 Reference data (gate `latest`) goes the same way: the gate passes the discarded number, for a record that is
-older still must not come into force because a newer one was bad.
+older still must not come into force because a newer one was bad. A number that only a broken record tells
+moves no such gate: from a wild one on, all that is good would be old.
 """
 
 from __future__ import annotations
@@ -19,11 +20,15 @@ from sqlmodel import Session, col, select
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from shared.contracts.envelope import ActorRef, Envelope
+from shared.contracts.topics import topic_named
 from shared.errors import NotFound, RuleBroken
 from shared.messaging.guard import Arrival, Batch, Guard, Outcome
 from shared.messaging.tables import DiscardedEvent, GatePosition, ParkedEvent
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.persistence.engine import is_outage
+
+HIGHEST = 2**31 - 1
+"""The highest sequence number that the databases hold."""
 
 
 def discard(guard: Guard, event_id: str, why: str, by: ActorRef) -> DiscardedEvent:
@@ -102,7 +107,7 @@ def _pass(guard: Guard, uow: UnitOfWork, envelope: Envelope, body: bytes, *, cer
     Numbers that were guessed from a broken record (not `certain`) may be nonsense. When nothing parked of
     their key explains why they should be early, the record settles nothing but itself.
     """
-    decision = _Decision(uow, guard.handlers, [Arrival(envelope.topic, body, envelope)], {})
+    decision = _Decision(uow, guard.handlers, [Arrival(envelope.topic, body, envelope)])
     if decision.pass_over(envelope) is not Outcome.EARLY:
         return True
     blocker = _first_parked(uow.session, envelope)
@@ -127,7 +132,7 @@ def _discard_gap(guard: Guard, event_id: str, why: str, by: ActorRef) -> Discard
         position.sequence = envelope.sequence - 1
         uow.session.add_all([position, settled])
         uow.session.flush()
-        decision = _Decision(uow, guard.handlers, [Arrival(envelope.topic, row.body, envelope)], {})
+        decision = _Decision(uow, guard.handlers, [Arrival(envelope.topic, row.body, envelope)])
         decision.go_on_after(envelope)
         return settled
 
@@ -159,14 +164,17 @@ def _not_its_turn(blocker: ParkedEvent | None) -> RuleBroken:
 def _salvaged(row: ParkedEvent, by: ActorRef) -> Envelope | None:
     """The key and number of a record that is no valid envelope, if it still tells them: a newer schema does.
 
-    The topic is the one it came on, whatever the record says.
+    The topic is the one it came on, whatever the record says. A gate that takes only the next number bounds
+    what may be believed; one that takes the latest would believe anything, so that nothing is told there.
     """
+    if topic_named(row.topic).gate == "latest":
+        return None
     try:
         told = json.loads(row.body)
         key, sequence = told["key"], told["sequence"]
     except (ValueError, TypeError, KeyError):
         return None
-    if not (isinstance(key, str) and key and type(sequence) is int and sequence >= 1):
+    if not (isinstance(key, str) and key and type(sequence) is int and 1 <= sequence <= HIGHEST):
         return None
     event_id = told.get("id")
     event_id = event_id if isinstance(event_id, str) and 0 < len(event_id) <= 100 else row.event_id

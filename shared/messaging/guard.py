@@ -11,25 +11,27 @@ tried behind a savepoint of its own.
 
 from __future__ import annotations
 
+import random
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 import structlog
 from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from shared.contracts.envelope import Envelope, Event
 from shared.contracts.topics import body_class
 from shared.errors import Problem
 from shared.messaging.crash_points import reached
-from shared.messaging.progress import Outcome, Progress, recent_failures, unreadable_id
+from shared.messaging.progress import Outcome, Progress, unreadable_id
 from shared.messaging.tables import ParkedEvent
 from shared.messaging.unit_of_work import Transactions, UnitOfWork
 from shared.observability.tracing import traced
-from shared.persistence.engine import is_outage
+from shared.persistence.engine import can_be_repeated, is_outage
 
 __all__ = ["EventHandler", "Guard", "Outcome", "TooManyFailures", "Waiting"]
 
@@ -40,8 +42,8 @@ EventHandler = Callable[[Any, UnitOfWork], None]
 
 FAILURES_IN_A_ROW = 20
 """So many events of one topic may fail for good, one after the other; at the next the consumer stops."""
-FAILURE_MEMORY = timedelta(hours=1)
-"""A process that starts counts the failures that were parked so lately into the row."""
+RACES = 30
+"""So often a transaction may lose against another worker's before the database counts as away."""
 
 
 class Waiting(Exception):
@@ -97,7 +99,6 @@ class Guard:
     handlers: Mapping[type[Event], EventHandler]
     attempts: int = 5
     counts: Counter[Outcome] = field(default_factory=Counter)
-    _failures: dict[str, int] = field(default_factory=dict)
 
     def receive(self, topic: str, raw: bytes) -> Outcome:
         """Decides about one record, durably. When this returns the record may be acknowledged."""
@@ -110,13 +111,7 @@ class Guard:
         kept, and all of it comes again.
         """
         arrivals = [Arrival.of(topic, raw) for topic, raw in records]
-        retrying = Retrying(
-            retry=retry_if_exception(is_outage),
-            stop=stop_after_attempt(self.attempts),
-            wait=wait_random_exponential(multiplier=0.1, max=3),
-            reraise=True,
-        )
-        outcomes: list[Outcome] = retrying(self._decide, arrivals)
+        outcomes = self._decide_patiently(arrivals)
         self.counts.update(outcomes)
         reached("guard.committed")
         if len(outcomes) < len(arrivals):
@@ -132,27 +127,44 @@ class Guard:
             topic, raw = parked.topic, parked.body
         return self.receive(topic, raw)
 
+    def _decide_patiently(self, arrivals: Sequence[Arrival], races: int = 0) -> list[Outcome]:
+        """Waits for a database that is away; after a lost race tries smaller parts, which lose less often."""
+        retrying = Retrying(
+            retry=retry_if_exception(lambda error: is_outage(error) and not can_be_repeated(error)),
+            stop=stop_after_attempt(self.attempts),
+            wait=wait_random_exponential(multiplier=0.1, max=3),
+            reraise=True,
+        )
+        try:
+            return retrying(self._decide, arrivals)
+        except DBAPIError as error:
+            if not can_be_repeated(error) or races >= RACES:
+                raise
+        time.sleep(random.uniform(0, 0.01 * min(races + 1, 20)))  # noqa: S311 - not a secret
+        half = (len(arrivals) + 1) // 2
+        outcomes = self._decide_patiently(arrivals[:half], races + 1)
+        if len(outcomes) < half or half == len(arrivals):
+            return outcomes
+        return outcomes + self._decide_patiently(arrivals[half:], races + 1)
+
     def _decide(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
         """What became of each; fewer outcomes than arrivals mean that the next one failed once too often."""
         if any(arrival.envelope is None for arrival in arrivals):
             return self._decide_one_by_one(arrivals)
         try:
             with self.transactions.begin() as uow:
-                outcomes = Batch(uow, self.handlers, arrivals, dict(self._failures)).apply_all()
+                outcomes = Batch(uow, self.handlers, arrivals).apply_all()
                 reached("guard.applied")
         except Exception as error:
             if is_outage(error):
                 raise
             return self._decide_one_by_one(arrivals)
-        self._failures.update(dict.fromkeys((arrival.topic for arrival in arrivals), 0))
         return outcomes
 
     def _decide_one_by_one(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
         with self.transactions.begin() as uow:
-            batch = Batch(uow, self.handlers, arrivals, dict(self._failures))
-            outcomes = batch.apply_or_park_each()
+            outcomes = Batch(uow, self.handlers, arrivals).apply_or_park_each()
             reached("guard.applied")
-        self._failures.update(batch.failures)
         return outcomes
 
 
@@ -163,7 +175,6 @@ class Batch:
     uow: UnitOfWork
     handlers: Mapping[type[Event], EventHandler]
     arrivals: Sequence[Arrival]
-    failures: dict[str, int]
     progress: Progress = field(init=False)
 
     def __post_init__(self) -> None:
@@ -182,10 +193,8 @@ class Batch:
         try:
             for arrival in self.arrivals:
                 outcomes.append(self._receive(arrival, self._apply_or_park))
-                if outcomes[-1] is Outcome.APPLIED:
-                    self.failures[arrival.topic] = 0
         except TooManyFailures as error:
-            log.critical("consumer.stopped", topic=error.topic, failures=self.failures[error.topic])
+            log.critical("consumer.stopped", topic=error.topic, failures=FAILURES_IN_A_ROW)
         self.progress.write()
         return outcomes
 
@@ -242,14 +251,12 @@ class Batch:
         return self.progress.park_unreadable(arrival.topic, arrival.raw, arrival.reason)
 
     def _count_failure(self, topic: str, *, again: bool) -> None:
-        """Raises TooManyFailures when this one would be too many."""
-        if topic not in self.failures:
-            self.failures[topic] = recent_failures(self.uow, topic, self.uow.now - FAILURE_MEMORY)
+        """Raises TooManyFailures when this one, unless it is known, would be too many."""
         if again:
             return
-        if self.failures[topic] >= FAILURES_IN_A_ROW:
+        if self.progress.failures_in_a_row(topic) >= FAILURES_IN_A_ROW:
             raise TooManyFailures(topic)
-        self.failures[topic] += 1
+        self.progress.count_failure(topic)
 
     def drain(self, applied: Envelope) -> None:
         """Applies what was parked for an event: the next number of its key, and what waited for it."""
@@ -266,7 +273,11 @@ class Batch:
 
 
 def _reason(error: Exception) -> str:
-    """What operators read: never the values, which may be personal."""
+    """What operators read: never the values, which may be personal, nor signs that a database refuses."""
+    return _plain_reason(error).replace("\x00", "")[:500]
+
+
+def _plain_reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['type']}" for e in error.errors()[:5])
     if isinstance(error, Problem):

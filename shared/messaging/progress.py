@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -25,9 +24,15 @@ Stream = tuple[str, str]
 _LOOK_UP = text(
     "SELECT 'inbox', event_id, '', '', 0, '' FROM inbox WHERE event_id IN :ids"
     " UNION ALL SELECT 'gate', '', topic, key, sequence, '' FROM gate WHERE (topic, key) IN :streams"
-    " UNION ALL SELECT 'parked', event_id, topic, key, sequence, waits_for FROM parked_event"
-    " WHERE event_id IN :ids OR key IN :keys OR waits_for IN :awaited"
+    " UNION ALL SELECT 'parked', event_id, '', '', 0, '' FROM parked_event WHERE event_id IN :ids"
+    " UNION ALL SELECT DISTINCT 'awaited', '', topic, key, 0, waits_for FROM parked_event"
+    " WHERE key IN :keys OR waits_for IN :awaited"
+    " UNION ALL SELECT 'failures', '', topic, '', length, '' FROM failure_run WHERE length > 0"
 ).bindparams(*(bindparam(name, expanding=True) for name in ("ids", "streams", "keys", "awaited")))
+_COUNT = text(
+    "INSERT INTO failure_run (topic, length) VALUES (:topic, :length)"
+    " ON CONFLICT (topic) DO UPDATE SET length = excluded.length"
+)
 _REMEMBER = text("INSERT INTO inbox (event_id, received_at) VALUES (:event_id, :now)").bindparams(
     bindparam("now", type_=InboxRow.__table__.c.received_at.type)  # type: ignore[attr-defined]
 )
@@ -59,17 +64,18 @@ class Progress:
         self._seen: set[str] = set()
         self._parked: set[str] = set()
         self._awaited: set[Stream] = set()
+        self._failures: dict[str, int] = {}
+        self._counted: set[str] = set()
         self._look_up(batch)
 
     def _look_up(self, batch: Sequence[Envelope]) -> None:
-        if not batch:
-            return
         streams = list({(e.topic, e.key) for e in batch})
+        # An empty list is no SQL: nothing has an empty name.
         asked = {
-            "ids": [e.id for e in batch],
-            "streams": streams,
-            "keys": [key for _, key in streams],
-            "awaited": [_waits_for(*stream) for stream in streams],
+            "ids": [e.id for e in batch] or [""],
+            "streams": streams or [("", "")],
+            "keys": [key for _, key in streams] or [""],
+            "awaited": [_waits_for(*stream) for stream in streams] or [":"],
         }
         self._applied |= {stream: 0 for stream in streams if stream not in self._applied}
         for kind, event_id, topic, key, number, waits_for in self._uow.session.connection().execute(
@@ -79,8 +85,11 @@ class Progress:
                 self._seen.add(event_id)
             elif kind == "gate":
                 self._applied[topic, key] = number
-            else:
+            elif kind == "failures":
+                self._failures.setdefault(topic, number)
+            elif kind == "parked":
                 self._parked.add(event_id)
+            else:
                 self._awaited.add((topic, key))
                 if waits_for:
                     awaited_topic, _, awaited_key = waits_for.partition(":")
@@ -106,6 +115,18 @@ class Progress:
         self._remember(envelope.id)
         self._applied[envelope.topic, envelope.key] = envelope.sequence
         self._advanced.add((envelope.topic, envelope.key))
+        if self._failures.get(envelope.topic):
+            self._failures[envelope.topic] = 0
+            self._counted.add(envelope.topic)
+
+    def failures_in_a_row(self, topic: str) -> int:
+        """How many events of a topic failed for good since one was applied, over restarts too."""
+        return self._failures.get(topic, 0)
+
+    def count_failure(self, topic: str) -> None:
+        """One more failed for good."""
+        self._failures[topic] = self._failures.get(topic, 0) + 1
+        self._counted.add(topic)
 
     def is_parked(self, event_id: str) -> bool:
         """Whether an event was parked before."""
@@ -128,7 +149,8 @@ class Progress:
         )
         session = self._uow.session
         found = [*session.exec(early), *session.exec(waiting.order_by(col(ParkedEvent.sequence)))]
-        self._look_up([Envelope.from_bytes(row.body) for row in found])
+        if found:
+            self._look_up([Envelope.from_bytes(row.body) for row in found])
         return found
 
     def park(
@@ -176,7 +198,9 @@ class Progress:
             execute(_REMEMBER, [{"event_id": i, "now": self._uow.now} for i in self._remembered])
         if self._advanced:
             execute(_ADVANCE, [self._gate_row(stream) for stream in self._advanced])
-        self._remembered, self._advanced = [], set()
+        if self._counted:
+            execute(_COUNT, [{"topic": topic, "length": self._failures[topic]} for topic in self._counted])
+        self._remembered, self._advanced, self._counted = [], set(), set()
 
     def _gate_row(self, stream: Stream) -> dict[str, Any]:
         return {"topic": stream[0], "key": stream[1], "sequence": self._applied[stream]}
@@ -203,12 +227,6 @@ class Progress:
 def unreadable_id(raw: bytes) -> str:
     """The name of a record that carries no id of its own."""
     return "raw-" + hashlib.sha256(raw).hexdigest()[:40]
-
-
-def recent_failures(uow: UnitOfWork, topic: str, since: datetime) -> int:
-    """How many events of a topic failed for good and were parked since an instant."""
-    where = (ParkedEvent.topic == topic, ParkedEvent.state == Outcome.FAILED, ParkedEvent.parked_at >= since)
-    return len(uow.session.exec(select(ParkedEvent.event_id).where(*where).limit(100)).all())
 
 
 def _waits_for(topic: str, key: str) -> str:

@@ -82,12 +82,15 @@ class DatabaseReadings:
         began = self.monotonic()
         if began < self._sums_due:
             return
-        for gauge, table in (
-            (metrics.events_published, StreamHead),
-            (metrics.events_applied, GatePosition),
+        service = self.transactions.service
+        # A service that has applied nothing is the furthest behind: it has to be seen, too.
+        nothing = {topic.name: 0 for topic in consumed_by(service)}
+        for gauge, totals in (
+            (metrics.events_published, sequence_sums(session, StreamHead)),
+            (metrics.events_applied, nothing | sequence_sums(session, GatePosition)),
         ):
-            for topic, total in sequence_sums(session, table).items():
-                gauge.labels(self.transactions.service, topic).set(total)
+            for topic, total in totals.items():
+                gauge.labels(service, topic).set(total)
         ended = self.monotonic()
         self._sums_due = ended + SHARE * (ended - began)
 

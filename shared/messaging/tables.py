@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, MetaData, Text
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, MetaData, Text, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -18,11 +18,15 @@ class MessagingTable(SQLModel, registry=registry()):
     metadata = MetaData()
 
 
+_UNSENT = text("sent_at IS NULL")
+
+
 class OutboxRow(MessagingTable, table=True):
     """An event that is true since its transaction; `sent_at` tells whether the broker has it."""
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("ix_outbox_unsent", "position", sqlite_where=Column("sent_at").is_(None)),)
+    # Rows stay for ever, unsent ones are few: looking for them must not cost more from year to year.
+    __table_args__ = (Index("ix_outbox_unsent", "position", sqlite_where=_UNSENT, postgresql_where=_UNSENT),)
     position: int | None = Field(
         default=None, sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     )
@@ -75,6 +79,14 @@ class ParkedEvent(MessagingTable, table=True):
     attempts: int = 0
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     parked_at: datetime = Field(sa_type=Utc)
+
+
+class FailureRun(MessagingTable, table=True):
+    """How many events of a foreign topic failed for good in a row, without one applied between them."""
+
+    __tablename__ = "failure_run"
+    topic: str = Field(primary_key=True)
+    length: int
 
 
 class DiscardedEvent(MessagingTable, table=True):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from kafka.admin import KafkaAdminClient
+import structlog
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError, NoError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
@@ -14,6 +15,11 @@ from shared.errors import Problem, Unavailable
 from shared.messaging.connection import BrokerAddress
 
 MILLISECONDS_PER_DAY = 86_400_000
+MIN_COPIES = "min.insync.replicas"
+COPIES_BEFORE_ACKNOWLEDGED = 2
+"""With three copies or more, one alone does not acknowledge: it may be the one that is lost."""
+
+log = structlog.get_logger(__name__)
 
 
 class TopicsRefused(Problem):
@@ -21,6 +27,10 @@ class TopicsRefused(Problem):
 
     status = 500
     code = "topics.refused"
+
+
+class _Untold(Exception):
+    """The broker tells no settings of this topic: too new to be known everywhere, or no right."""
 
 
 def declare_topics(
@@ -33,9 +43,11 @@ def declare_topics(
 ) -> None:
     """Creates what is missing and checks what is there; safe to call from every process at once.
 
-    Raises Unavailable when no broker answers within `patience` seconds. Raises TopicsRefused when the broker
-    refuses, or when a topic exists with another number of partitions: it is never repartitioned here, because
-    from then on the events of a key would lie in two partitions and lose their order.
+    From three copies on, two have to be written before an event counts as sent; a topic that asks for fewer
+    is told so. Raises Unavailable when no broker answers within `patience` seconds. Raises TopicsRefused when
+    the broker refuses, when a topic has fewer copies than `replication`, or another number of partitions: it
+    is never repartitioned here, because from then on the events of a key would lie in two partitions and lose
+    their order.
     """
     retrying = Retrying(
         retry=retry_if_exception(_may_pass),
@@ -48,29 +60,20 @@ def declare_topics(
     settings = broker.client_settings()
     try:
         retrying(_declare, settings, wanted)
+    except _Untold as error:
+        raise TopicsRefused(
+            f"Máy chủ sự kiện tại {broker.bootstrap} không cho đọc {MIN_COPIES} của chủ đề {error}: "
+            "cần quyền DescribeConfigs và AlterConfigs."
+        ) from error
     except (KafkaError, OSError) as error:
         if _may_pass(error):
             raise Unavailable(f"Không kết nối được máy chủ sự kiện tại {broker.bootstrap}.") from error
         raise TopicsRefused(f"Máy chủ sự kiện tại {broker.bootstrap} từ chối: {error}") from error
 
 
-def admin_answers(broker: BrokerAddress) -> bool:
-    """Whether a broker tells its topics when it is asked: then it can be worked with."""
-    settings = broker.client_settings()
-    try:
-        admin = _ask(settings)
-        try:
-            admin.list_topics()
-        finally:
-            admin.close()
-    except (KafkaError, OSError):
-        return False
-    return True
-
-
 def _may_pass(error: BaseException) -> bool:
     """Whether waiting can help: the broker is away, starts, or does not know yet what it was just told."""
-    return bool(error.retriable) if isinstance(error, KafkaError) else isinstance(error, OSError)
+    return bool(error.retriable) if isinstance(error, KafkaError) else isinstance(error, OSError | _Untold)
 
 
 def _ask(settings: dict[str, Any]) -> KafkaAdminClient:
@@ -85,17 +88,17 @@ def _declare(settings: dict[str, Any], wanted: dict[str, dict[str, Any]]) -> Non
         if missing:
             _create(admin, missing)
         _check(admin, wanted)
+        _raise_copies(admin, wanted)
     finally:
         admin.close()
 
 
 def _configuration(topic: Topic, replication: int, partitions: int) -> dict[str, Any]:
     retention = -1 if topic.retention_days is None else topic.retention_days * MILLISECONDS_PER_DAY
-    return {
-        "num_partitions": partitions,
-        "replication_factor": replication,
-        "configs": {"retention.ms": str(retention)},
-    }
+    configs = {"retention.ms": str(retention)}
+    if replication > COPIES_BEFORE_ACKNOWLEDGED:
+        configs[MIN_COPIES] = str(COPIES_BEFORE_ACKNOWLEDGED)
+    return {"num_partitions": partitions, "replication_factor": replication, "configs": configs}
 
 
 def _create(admin: KafkaAdminClient, missing: dict[str, dict[str, Any]]) -> None:
@@ -107,13 +110,45 @@ def _create(admin: KafkaAdminClient, missing: dict[str, dict[str, Any]]) -> None
 
 
 def _check(admin: KafkaAdminClient, wanted: dict[str, dict[str, Any]]) -> None:
-    found = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(list(wanted))}
+    found = {topic["name"]: topic["partitions"] for topic in admin.describe_topics(list(wanted))}
     for name, configuration in wanted.items():
-        count, declared = found.get(name, 0), configuration["num_partitions"]
-        if count == 0:
+        partitions, declared = found.get(name, []), configuration["num_partitions"]
+        if not partitions:
             # A topic that was created a moment ago is not known everywhere yet.
             raise UnknownTopicOrPartitionError(name)
-        if count != declared:
+        if len(partitions) != declared:
             raise TopicsRefused(
-                f"Chủ đề {name} có {count} phân vùng, cần {declared}: không được tự chia lại."
+                f"Chủ đề {name} có {len(partitions)} phân vùng, cần {declared}: không được tự chia lại."
             )
+        copies = min(len(partition["replica_nodes"]) for partition in partitions)
+        if copies < configuration["replication_factor"]:
+            raise TopicsRefused(
+                f"Chủ đề {name} có {copies} bản sao, cần {configuration['replication_factor']}: "
+                "thêm bản sao bằng kafka-reassign-partitions.sh."
+            )
+
+
+def _raise_copies(admin: KafkaAdminClient, wanted: dict[str, dict[str, Any]]) -> None:
+    """Brings topics that acknowledge with too few copies written to what is wanted; never lowers it."""
+    names = [name for name, configuration in wanted.items() if MIN_COPIES in configuration["configs"]]
+    if not names:
+        return
+    asked = [ConfigResource(ConfigResourceType.TOPIC, name, {MIN_COPIES: None}) for name in names]
+    told = admin.describe_configs(asked, config_filter="all")["topic"]
+    for name in names:
+        if MIN_COPIES not in told.get(name, {}):
+            raise _Untold(name)
+        copies = int(told[name][MIN_COPIES]["value"])
+        if copies < COPIES_BEFORE_ACKNOWLEDGED:
+            _raise_copies_of(admin, name, copies)
+
+
+def _raise_copies_of(admin: KafkaAdminClient, name: str, before: int) -> None:
+    wanted = ConfigResource(ConfigResourceType.TOPIC, name, {MIN_COPIES: str(COPIES_BEFORE_ACKNOWLEDGED)})
+    answer = admin.alter_configs([wanted], raise_on_unknown=False)["topic"][name]
+    if answer != "OK":
+        raise TopicsRefused(
+            f"Chủ đề {name} có {MIN_COPIES}={before}, cần {COPIES_BEFORE_ACKNOWLEDGED}, "
+            f"và máy chủ sự kiện không cho nâng lên: {answer}"
+        )
+    log.warning("topic.copies_raised", topic=name, before=before, after=COPIES_BEFORE_ACKNOWLEDGED)

@@ -12,13 +12,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, insert, text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from shared.actor import Actor
 from shared.clock import Clock
 from shared.contracts.envelope import ActorRef, Envelope, Event
 from shared.contracts.topics import Service, topic_of
-from shared.errors import Problem, Unauthenticated
+from shared.errors import Problem, Unauthenticated, Unavailable
 from shared.ids import NewId, new_id
 from shared.messaging.crash_points import reached
 from shared.messaging.tables import OutboxRow
@@ -48,6 +49,7 @@ class UnitOfWork:
     new_id: NewId = new_id
     published: list[Envelope] = field(default_factory=list)
     _heads: dict[tuple[str, str], int] = field(default_factory=dict)
+    _bodies: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def person(self) -> Actor:
@@ -59,7 +61,8 @@ class UnitOfWork:
     def publish(self, event: Event, *, occurred_at: datetime | None = None) -> Envelope:
         """Makes an event the next one of its key; with the commit it is in the outbox, then it is sent.
 
-        Raises ValueError when the topic belongs to another service.
+        Raises ValueError when the topic belongs to another service, Problem for an event that no broker
+        would take: in the outbox it would hold up all others.
         """
         topic = topic_of(type(event))
         if topic.owner != self.service:
@@ -79,6 +82,10 @@ class UnitOfWork:
             traceparent=current_traceparent(),
             data=event.model_dump(mode="json"),
         )
+        body = envelope.to_bytes()
+        if len(body) > LARGEST_EVENT:
+            raise Problem("Nội dung quá lớn, không ghi nhận được.", code="event.too_large")
+        self._bodies[envelope.id] = body
         self.published.append(envelope)
         return envelope
 
@@ -95,10 +102,7 @@ class UnitOfWork:
             raise
 
     def write_outbox(self) -> None:
-        """Puts down what was published, in that order; called once, just before the commit.
-
-        Raises Problem for an event that no broker would take: in the outbox it would hold up all others.
-        """
+        """Puts down what was published, in that order; called once, just before the commit."""
         if not self.published:
             return
         execute = self.session.connection().execute
@@ -109,7 +113,7 @@ class UnitOfWork:
                 "topic": envelope.topic,
                 "key": envelope.key,
                 "sequence": envelope.sequence,
-                "body": _body(envelope),
+                "body": self._bodies[envelope.id],
                 "recorded_at": self.now,
             }
             for envelope in self.published
@@ -124,11 +128,24 @@ class UnitOfWork:
         return self._heads[topic, key]
 
 
-def _body(envelope: Envelope) -> bytes:
-    body = envelope.to_bytes()
-    if len(body) > LARGEST_EVENT:
-        raise Problem("Nội dung quá lớn, không ghi nhận được.", code="event.too_large")
-    return body
+class CommitUnknown(Unavailable):
+    """The connection ended while the commit was under way: it may have happened or not."""
+
+    code = "commit.unknown"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Chưa rõ đã ghi nhận được hay chưa. Gửi lại yêu cầu này: hệ thống không ghi hai lần."
+        )
+
+
+def _commit(session: Session) -> None:
+    try:
+        session.commit()
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise CommitUnknown from error
+        raise
 
 
 @dataclass(frozen=True)
@@ -145,6 +162,8 @@ class Transactions:
     def begin(self, actor: Actor | ActorRef | None = None) -> Iterator[UnitOfWork]:
         """A unit of work that commits when the block ends and rolls back when it raises.
 
+        Raises CommitUnknown when nobody can know whether the commit happened.
+
         `on_commit` is called afterwards if something was published (it wakes the relay).
         """
         with Session(self.engine, expire_on_commit=False) as session:
@@ -159,7 +178,7 @@ class Transactions:
             yield uow
             uow.write_outbox()
             reached("commit.before")
-            session.commit()
+            _commit(session)
         reached("commit.after")
         if uow.published:
             self.on_commit()

@@ -22,7 +22,8 @@ import structlog
 from shared.contracts.topics import Topic
 from shared.messaging.connection import BrokerAddress
 from shared.messaging.crash_points import reached
-from shared.messaging.guard import Guard
+from shared.messaging.guard import Guard, TooManyFailures
+from shared.persistence.engine import is_outage
 
 log = structlog.get_logger(__name__)
 
@@ -35,8 +36,8 @@ METADATA_SECONDS = 3
 A broker that goes away between a worker's first contact and its joining leaves it with no topics and
 so with no partitions; aiokafka looks again only after this time, by default five minutes (measured).
 """
-EXIT_INFRASTRUCTURE = 70
-"""Exit code of a worker whose database went away (EX_SOFTWARE of sysexits)."""
+EXIT_AWAY, EXIT_TOO_MANY_FAILURES, EXIT_DEFECT = 70, 71, 72
+"""Why a worker ended by itself: its database went away, a topic did nothing but fail, or a fault of ours."""
 
 
 def build_worker(
@@ -106,9 +107,12 @@ def _die(topic: str, error: Exception) -> None:
     `app.crash` would let the stream acknowledge (measured). Nothing can be lost: what is not committed is
     rolled back, what is not acknowledged comes again to the process that the supervisor starts next.
     """
-    log.critical("worker.died", topic=topic, error=type(error).__name__)
+    code = EXIT_TOO_MANY_FAILURES if isinstance(error, TooManyFailures) else EXIT_DEFECT
+    code = EXIT_AWAY if is_outage(error) else code
+    trace = error if code == EXIT_DEFECT else None
+    log.critical("worker.died", topic=topic, error=type(error).__name__, code=code, exc_info=trace)
     logging.shutdown()
-    os._exit(EXIT_INFRASTRUCTURE)
+    os._exit(code)
 
 
 def run_worker(app: faust.App) -> None:

@@ -50,8 +50,10 @@ def address_of(url: str | URL) -> str:
     return f"{','.join(hosts) or 'localhost'}/{parsed.database or ''}"
 
 
-def can_be_repeated(error: DBAPIError) -> bool:
+def can_be_repeated(error: BaseException) -> bool:
     """Whether a transaction lost against another one and will succeed when it is tried again."""
+    if not isinstance(error, DBAPIError):
+        return False
     if getattr(error.orig, "sqlstate", None) in LOST_RACE_POSTGRES:
         return True
     return getattr(error.orig, "sqlite_errorcode", None) in LOST_RACE_SQLITE
@@ -61,7 +63,9 @@ def is_outage(error: BaseException) -> bool:
     """Whether the database is away, locked, full or has no connection free: nothing was changed, and the same
     will work later. Anything else is a defect of ours."""
     if isinstance(error, OperationalError | InterfaceError | NoConnectionFree):
-        return True
+        # SQLite says "operational" of a wrong statement too.
+        code: int | None = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+        return code is None or code & 0xFF != sqlite3.SQLITE_ERROR
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == READ_ONLY_POSTGRES
 
 

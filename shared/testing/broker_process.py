@@ -9,6 +9,9 @@ import time
 from pathlib import Path
 from typing import ClassVar, Self
 
+from shared.messaging.connection import BrokerAddress, BrokerSecurity
+from shared.messaging.reachability import broker_answers
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -21,6 +24,7 @@ class BrokerProcess:
 
     MODULE: ClassVar[str] = "shared.broker"
     START_SECONDS: ClassVar[float] = 15.0
+    security = BrokerSecurity()
 
     def __init__(self, data_dir: Path, port: int = 0, *options: str) -> None:
         self.data_dir = data_dir
@@ -35,6 +39,11 @@ class BrokerProcess:
         return f"127.0.0.1:{self.port}"
 
     @property
+    def address(self) -> BrokerAddress:
+        """Where it is and what it asks for."""
+        return BrokerAddress(self.bootstrap, self.security)
+
+    @property
     def running(self) -> bool:
         """Whether the process lives."""
         return self._process is not None and self._process.poll() is None
@@ -46,11 +55,7 @@ class BrokerProcess:
 
     def answers(self) -> bool:
         """Whether clients can begin to work with it."""
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
+        return broker_answers(self.address)
 
     def start(self, timeout: float | None = None) -> Self:
         """Start it and return once it answers. Raises RuntimeError with its output when it fails."""

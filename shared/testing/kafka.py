@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from shared.messaging.connection import BrokerAddress, BrokerSecurity
-from shared.messaging.topic_admin import admin_answers
+from shared.messaging.connection import BrokerAddress
+from shared.messaging.reachability import broker_answers
 from shared.testing.broker_process import ROOT, BrokerProcess, free_port
 from shared.testing.docker import docker_answers, until
 
@@ -50,16 +50,6 @@ class KafkaProcess(BrokerProcess):
 
     MODULE = "deploy.kafka"
     START_SECONDS = START_SECONDS
-    security = BrokerSecurity()
-
-    @property
-    def address(self) -> BrokerAddress:
-        """Where it is and what it asks for."""
-        return BrokerAddress(self.bootstrap, self.security)
-
-    def answers(self) -> bool:
-        """Whether its admin client is answered: the port alone opens before the controller is ready."""
-        return super().answers() and admin_answers(self.address)
 
 
 @dataclass(frozen=True)
@@ -76,8 +66,8 @@ class GivenKafka:
         """It runs."""
 
     def answers(self) -> bool:
-        """Whether its admin client is answered."""
-        return admin_answers(BrokerAddress(self.bootstrap))
+        """Whether it can be worked with."""
+        return broker_answers(BrokerAddress(self.bootstrap))
 
 
 class KafkaContainer:
@@ -120,8 +110,8 @@ class KafkaContainer:
         until(self.answers, START_SECONDS, "Apache Kafka in its container")
 
     def answers(self) -> bool:
-        """Whether its admin client is answered."""
-        return admin_answers(BrokerAddress(self.bootstrap))
+        """Whether it can be worked with."""
+        return broker_answers(BrokerAddress(self.bootstrap))
 
     def __enter__(self) -> KafkaContainer:
         self.container.start()

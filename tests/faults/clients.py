@@ -29,7 +29,7 @@ OFFICES = ("office-20632", "office-20347", "office-20398", "office-20551")
 """The post offices that work during the test: enough to plan side by side on two cores."""
 PLAN_SECONDS = 0.3
 PAUSE_SECONDS = 0.15
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 240.0
 
 
 class PatientProduct(Product):
@@ -43,7 +43,7 @@ class PatientProduct(Product):
         """A patient one for a thread of its own, with the tokens of somebody who has signed in."""
         patient = cls(signed_in.ports, signed_in._tokens)
         patient.ledger = ledger
-        patient._http.timeout = httpx.Timeout(10.0)
+        patient._http.timeout = httpx.Timeout(20.0)
         return patient
 
     def get(self, service: str, path: str, account: str | None = None, **query: Any) -> Any:
@@ -213,7 +213,7 @@ class Dispatcher:
     def work(self) -> None:
         """One plan after the other."""
         product = self.crowd.product()
-        for turn, _ in enumerate(self.crowd.turns(0.4)):
+        for turn, _ in enumerate(self.crowd.turns(1.0)):
             plan_office(product, OFFICES[turn % len(OFFICES)], self.crowd.day)
 
 

@@ -44,6 +44,13 @@ class Scene:
     crowd: Crowd
     dice: random.Random
     seconds: float
+    events: int
+
+    def published(self) -> int:
+        """How many events the three services have published so far."""
+        evidence = Evidence(self.stack.database_url)
+        rows = [evidence.rows(service, "SELECT count(*) AS n FROM outbox") for service in SERVICES]
+        return sum(int(row["n"]) for (row,) in rows)
 
 
 @dataclass(frozen=True)
@@ -51,12 +58,14 @@ class Scenario:
     """One kind of fault. `act` does it; the rest says how the product is started for it.
 
     `altered`: noise of `tests.faults.sabotage` by part; `skew`: hours by which a service's clock is wrong;
-    `twins`: a second worker process of each service; `seconds`: how long the faults last in a long run.
+    `twins`: a second worker process of each service; `seconds`: how long the faults last in a long run, and
+    longer until so many `events` were published.
     """
 
     name: str
     act: Callable[[Scene], None]
     seconds: float = 30.0
+    events: int = 0
     altered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     skew: Mapping[str, float] = field(default_factory=dict)
     twins: bool = False
@@ -142,7 +151,7 @@ def run(scenario: Scenario, folder: Path, seed: int, seconds: float, bases: Base
         crowd.work()
         nemesis.watch(lambda: at_the_doors(ledger) or bool(crowd.crashes), WARM_UP_SECONDS)
         nemesis.note("work is under way")
-        scenario.act(Scene(stack, nemesis, crowd, random.Random(seed), seconds))
+        scenario.act(Scene(stack, nemesis, crowd, random.Random(seed), seconds, scenario.events))
         nemesis.note("the faults are over")
         drained = drain(nemesis, crowd)
         nemesis.note("quiet")

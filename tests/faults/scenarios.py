@@ -25,7 +25,7 @@ from tests.faults.crash_roles import HEARING, SENDING
 from tests.faults.disk import full_disk
 from tests.faults.judge import SUBMIT
 from tests.faults.ledger import Ask
-from tests.faults.nemesis import VICTIMS, schedule
+from tests.faults.nemesis import VICTIMS, Strike, schedule
 from tests.faults.product_run import Scenario, Scene, twin_of
 from tests.faults.resending import resending
 
@@ -33,6 +33,7 @@ APIS = tuple(f"{service}-api" for service in SERVICES)
 WORKERS = tuple(f"{service}-worker" for service in SERVICES)
 SECONDS_PER_KILL = 2.2
 """Less, and a worker is killed again before it has got its partitions back."""
+ROUND_SECONDS = 2 * len(VICTIMS) * SECONDS_PER_KILL
 PAUSE_SECONDS = 9.0
 """Longer than a worker's session with the broker, which is 6 s."""
 CRASH_SECONDS = 30.0
@@ -42,11 +43,21 @@ SAME_KEY = 50
 
 
 def kill_everything(scene: Scene) -> None:
-    """kill -9 over every process that carries events, one every few seconds."""
-    rounds = max(2, round(scene.seconds / SECONDS_PER_KILL / (len(VICTIMS) + 1)))
-    seed = scene.dice.randrange(10**6)
-    scene.nemesis.strikes = schedule(seed, scene.seconds, rounds, broker_extra=max(2, rounds // 3))
-    scene.nemesis.run()
+    """kill -9 over every process that carries events, one every few seconds, until enough has flowed."""
+    latest = time.monotonic() + 2 * scene.seconds
+    seconds = scene.seconds
+    while True:
+        scene.nemesis.strikes = kills(scene.dice.randrange(10**6), seconds)
+        scene.nemesis.run()
+        if scene.published() >= scene.events or time.monotonic() > latest:
+            return
+        seconds = ROUND_SECONDS
+
+
+def kills(seed: int, seconds: float) -> list[Strike]:
+    """As many kills as the time allows: each part in turn, the broker a third more often."""
+    rounds = max(2, round(seconds / SECONDS_PER_KILL / (len(VICTIMS) + 1 / 3)))
+    return schedule(seed, seconds, rounds, broker_extra=max(2, rounds // 3))
 
 
 def pause_workers(scene: Scene) -> None:
@@ -206,7 +217,7 @@ _LIMITED = dict.fromkeys((*APIS, *WORKERS), ("limited-database",))
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
-        Scenario("kill-9", kill_everything, seconds=460.0, callers=6),
+        Scenario("kill-9", kill_everything, seconds=460.0, events=10_000, callers=6),
         Scenario("crash-points", crash_points),
         Scenario("pause", pause_workers, seconds=50.0, twins=True),
         Scenario("noise", noise_on_the_wire, seconds=40.0, altered=_SHUFFLED, shuffled=True),

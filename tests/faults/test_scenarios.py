@@ -11,9 +11,9 @@ import pytest
 from deploy.stack import SERVICES
 from tests.faults.__main__ import main
 from tests.faults.judge import Finding, Wrong
-from tests.faults.nemesis import VICTIMS, schedule
+from tests.faults.nemesis import VICTIMS
 from tests.faults.product_run import Bases, Result, prepared_stack, twin_of
-from tests.faults.scenarios import SCENARIOS, SECONDS_PER_KILL
+from tests.faults.scenarios import SCENARIOS, kills
 
 
 def result(tmp_path: Path, *findings: Finding, drain: float = 1.0) -> Result:
@@ -52,9 +52,7 @@ def test_the_figures_are_json(tmp_path: Path) -> None:
 
 def test_the_long_run_kills_often_enough() -> None:
     """The proof by two hundred kills would quietly become one by fewer."""
-    seconds = SCENARIOS["kill-9"].seconds
-    rounds = round(seconds / SECONDS_PER_KILL / (len(VICTIMS) + 1))
-    strikes = schedule(9, seconds, rounds, broker_extra=rounds // 3)
+    strikes = kills(9, SCENARIOS["kill-9"].seconds)
     assert len(strikes) >= 200
     assert {strike.part for strike in strikes} == set(VICTIMS)
 

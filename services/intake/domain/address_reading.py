@@ -6,9 +6,10 @@ No decision is taken here; `services.intake.domain.addresses` weighs what was re
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from itertools import pairwise
 
 from services.intake.domain.gazetteer import Gazetteer, Name, Unit, name_key
@@ -16,6 +17,11 @@ from shared.vietnamese.text import fold, has_accents, nfc
 
 _WORD = re.compile(r"[^\W_]+(?:['’/][^\W_]+)*")
 _BREAK = re.compile(r"[,;\n]|\s[-–—]\s")
+
+
+def _as_typed(phrases: Iterable[str]) -> frozenset[str]:
+    """Each phrase, and as it is typed without any accent ("xa" is "xã", "xả" is not)."""
+    return frozenset(spelling for phrase in phrases for spelling in (phrase, fold(phrase)))
 
 
 class Level(StrEnum):
@@ -50,7 +56,10 @@ _TWO_WORDS = {
     "thành phố": Level.DISTRICT,
     "thị xã": Level.DISTRICT,
 }
-_STREET = frozenset(
+_LEVEL_SPELLINGS = {
+    spelling: level for phrase, level in (_ONE_WORD | _TWO_WORDS).items() for spelling in _as_typed([phrase])
+}
+_STREET = _as_typed(
     [
         "thôn",
         "tổ",
@@ -78,7 +87,7 @@ _STREET = frozenset(
     ]
 )
 _RESIDENTIAL = frozenset({"khoi pho", "khu pho", "dan pho"})
-_LANDMARK = frozenset(
+_LANDMARK = _as_typed(
     ["gần", "cạnh", "kề", "kế", "sát", "đối diện", "sau lưng", "trước mặt", "bên cạnh", "phía sau", "cách"]
 )
 _FILLER = frozenset(
@@ -115,7 +124,7 @@ class Word:
     aside: bool = False
     """Inside parentheses."""
 
-    @property
+    @cached_property
     def folded(self) -> str:
         """The accent-free copy."""
         return fold(self.text)
@@ -246,7 +255,7 @@ def _mention(
         level_width=width,
         in_street=level is None
         and before is not None
-        and (_says(before.text, _STREET) or pair in _RESIDENTIAL),
+        and (before.text.lower() in _STREET or pair in _RESIDENTIAL),
         in_landmark=first in landmarks,
         whole_segment=len(segment) == last - first + 1 + width,
     )
@@ -268,12 +277,10 @@ def _level_at(words: Sequence[Word], place: int) -> tuple[Level, int] | None:
     """The level announced by the word at `place` (or by it and the next) and how many words that takes."""
     if place + 1 < len(words):
         pair = f"{words[place].text.lower()} {words[place + 1].text.lower()}"
-        for phrase, level in _TWO_WORDS.items():
-            if _same(pair, phrase):
-                return level, 2
-    for phrase, level in _ONE_WORD.items():
-        if _same(words[place].text.lower(), phrase):
-            return level, 1
+        if level := _LEVEL_SPELLINGS.get(pair):
+            return level, 2
+    if level := _LEVEL_SPELLINGS.get(words[place].text.lower()):
+        return level, 1
     return None
 
 
@@ -305,7 +312,7 @@ def _starts(words: Sequence[Word], phrases: frozenset[str], covered: set[int]) -
         if place in covered:
             continue
         pair = f"{word.text} {words[place + 1].text}" if place + 1 < len(words) else word.text
-        if _says(word.text, phrases) or _says(pair, phrases):
+        if word.text.lower() in phrases or pair.lower() in phrases:
             places.add(place)
     return places
 
@@ -360,12 +367,3 @@ def _landmark_text(text: str, words: Sequence[Word], landmarks: set[int]) -> str
         else:
             runs.append([word])
     return "; ".join(text[run[0].start : run[-1].end] for run in runs)
-
-
-def _says(text: str, phrases: frozenset[str]) -> bool:
-    return any(_same(text.lower(), phrase) for phrase in phrases)
-
-
-def _same(typed: str, phrase: str) -> bool:
-    """Equal, or equal without accents when the typist used none ("xa" is "xã", "xả" is not)."""
-    return typed == phrase or (fold(phrase) == typed and not has_accents(typed))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -148,6 +150,29 @@ class Listeners:
     def effects(self) -> list[tuple[str, int]]:
         """Key and number of every effect, in the order in which they happened."""
         return self._rows("SELECT key, number FROM effect ORDER BY position")
+
+    def at_work(self) -> set[int]:
+        """The process ids that had an effect."""
+        return {pid for _none, pid in self._rows("SELECT DISTINCT '', pid FROM effect")}
+
+    def freeze(self, process: subprocess.Popen[bytes]) -> None:
+        """SIGSTOP, never within a transaction: then the database would stand still, and all with it."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            process.send_signal(signal.SIGSTOP)
+            if self._database_is_free():
+                return
+            process.send_signal(signal.SIGCONT)
+        raise AssertionError("it never left its transaction")
+
+    def _database_is_free(self) -> bool:
+        with closing(sqlite3.connect(self.folder / "listener.db", isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+            connection.execute("ROLLBACK")
+            return True
 
     def parked(self) -> list[tuple[str, int]]:
         """Key and sequence of what is parked."""

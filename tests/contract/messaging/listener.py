@@ -6,6 +6,7 @@ in it makes the handler raise; while FOLDER/database-away exists, the database i
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +32,7 @@ class Effect(MessagingTable, table=True):
     position: int | None = Field(default=None, primary_key=True)
     key: str
     number: int
+    pid: int
     happened_at: datetime = Field(sa_type=Utc)
 
 
@@ -46,7 +48,12 @@ def main(broker: str, folder: Path, group: str) -> None:
         if told_to_raise.exists() and told_to_raise.read_text() == event.worker_id:
             raise RuleBroken("được yêu cầu báo lỗi")
         uow.session.add(
-            Effect(key=event.visit_id, number=int(event.worker_id), happened_at=datetime.now(UTC))
+            Effect(
+                key=event.visit_id,
+                number=int(event.worker_id),
+                pid=os.getpid(),
+                happened_at=datetime.now(UTC),
+            )
         )
 
     guard = Guard(Transactions(engine, "intake", system_clock), {VisitStarted: hear}, attempts=2)

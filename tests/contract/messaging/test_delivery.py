@@ -11,6 +11,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import pytest
 from kafka import KafkaProducer
 
 from tests.contract.messaging.conftest import Broker, Listeners, Publisher, eventually
@@ -134,17 +135,56 @@ def test_a_database_that_goes_away_crashes_the_worker_and_keeps_the_event(
     assert listeners.effects() == [("a", 1), ("a", 2)]
 
 
+def publish_until_both_work(publisher: Publisher, listeners: Listeners) -> int:
+    """Publishes number after number until two processes had effects; the last number."""
+    published = 0
+
+    def both_work() -> bool:
+        nonlocal published
+        if len(listeners.effects()) == published * len(KEYS):
+            published += 1
+            publish_many(publisher, published, published)
+        return len(listeners.at_work()) == 2
+
+    eventually(both_work)
+    return published
+
+
+@pytest.mark.slow
 def test_two_workers_share_the_work_and_one_takes_over(publisher: Publisher, listeners: Listeners) -> None:
     """A rebalance hands partitions over without losing or repeating an effect."""
     first, second = listeners.start(), listeners.start()
-    publish_many(publisher, 1, 20)
-    eventually(lambda: len(listeners.effects()) >= 50)
+    last = publish_until_both_work(publisher, listeners)
+    assert listeners.at_work() == {first.pid, second.pid}
+    publish_many(publisher, last + 1, last + 20)
     first.kill()
     first.wait()
-    publish_many(publisher, 21, 30)
-    eventually(lambda: len(listeners.effects()) >= 150)
-    assert_complete(listeners, 30)
+    publish_many(publisher, last + 21, last + 30)
+    eventually(lambda: len(listeners.effects()) >= (last + 30) * len(KEYS))
+    assert_complete(listeners, last + 30)
     assert second.poll() is None
+
+
+@pytest.mark.slow
+def test_a_frozen_worker_that_wakes_up_after_it_was_replaced_harms_nothing(
+    publisher: Publisher, listeners: Listeners
+) -> None:
+    """It still believes that its partitions are its own, and holds events that its successor has applied."""
+    sleeper, successor = listeners.start(), listeners.start()
+    last = publish_until_both_work(publisher, listeners)
+    assert listeners.at_work() == {sleeper.pid, successor.pid}
+    publish_many(publisher, last + 1, last + 40)
+    listeners.freeze(sleeper)
+    publish_many(publisher, last + 41, last + 50)
+    # All of it, so the sleeper's session is over and its partitions were taken from it.
+    eventually(lambda: len(listeners.effects()) >= (last + 50) * len(KEYS))
+    publish_many(publisher, last + 51, last + 60)
+    sleeper.send_signal(signal.SIGCONT)
+    publish_many(publisher, last + 61, last + 70)
+    eventually(lambda: len(listeners.effects()) >= (last + 70) * len(KEYS))
+    eventually(lambda: publisher.unsent() == 0)
+    assert_complete(listeners, last + 70)
+    assert successor.poll() is None
 
 
 def test_a_worker_opens_no_port(publisher: Publisher, listeners: Listeners) -> None:

@@ -75,6 +75,21 @@ def test_published_ports_are_loopback_and_the_ones_listened_on(service: str) -> 
     assert int(port) == settings_of(service).model_fields["port"].default
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_proxy_in_front_can_be_named(service: str) -> None:
+    """Behind a proxy all people would be one client to the limits against guessing."""
+    variables = OURS[f"{service}-api"]["environment"]
+    assert variables[f"TANNHA_{SERVICES[service].upper()}_TRUSTED_PROXIES"] == "${TRUSTED_PROXIES:-}"
+
+
+def test_the_one_broker_has_on_disk_what_it_acknowledges() -> None:
+    """A power cut would take back events that the outboxes count as sent."""
+    variables = COMPOSE["services"]["kafka"]["environment"]
+    assert variables["KAFKA_LOG_FLUSH_INTERVAL_MESSAGES"] == "1"
+    copies = {value for name, value in variables.items() if name.endswith("REPLICATION_FACTOR")}
+    assert copies == {"1"}, "with more nodes the copies are the durability"
+
+
 def test_every_database_is_made() -> None:
     """PostgreSQL refuses a connection to a database that nobody created."""
     made = (ROOT / "deploy/postgres/databases.sql").read_text() + COMPOSE["services"]["postgres"][

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from deploy import healthcheck
 from deploy.healthcheck import ALIVE_SECONDS, PORTS, healthy
 from services.intake.settings import Settings as IntakeSettings
 from services.postal_bridge.settings import Settings as PostalBridgeSettings
 from services.routing.settings import Settings as RoutingSettings
 from shared import command_line
 from shared.settings import ServiceSettings
+from shared.testing.broker_process import BrokerProcess
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
@@ -150,11 +152,13 @@ def test_a_worker_is_well_when_its_loop_turned_lately(service: str, tmp_path: Pa
     assert not healthy(command, environment)
 
 
-def test_the_broker_is_well_when_it_takes_connections() -> None:
-    """The embedded broker in a container would never be restarted."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = str(listening.getsockname()[1])
-        assert healthy([*TANNHA, "broker", "--port", port], {})
+def test_the_broker_is_well_when_it_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedded broker in a container would never be restarted: a stopped one still takes connections."""
+    with BrokerProcess(tmp_path / "broker") as broker:
+        assert healthy([*TANNHA, "broker", "--port", str(broker.port)], {})
+    monkeypatch.setattr(healthcheck, "TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        assert not healthy([*TANNHA, "broker", "--port", str(deaf.getsockname()[1])], {})
     assert not healthy([*TANNHA, "broker", "--port", str(nobody_listens())], {})
 
 

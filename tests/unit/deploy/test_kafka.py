@@ -119,15 +119,25 @@ def test_the_command_says_it_in_one_line(bare: Path, tmp_path: Path) -> None:
     assert "Cần Java" in done.stderr
 
 
+def prepared(folder: Path) -> tuple[Node, dict[str, str]]:
+    """A node whose folder was formatted before, and the settings it starts with."""
+    (folder / "log").mkdir(parents=True)
+    (folder / "log" / "meta.properties").touch()
+    node = Node("java", folder, folder, 19092)
+    node.prepare()
+    written = (folder / "server.properties").read_text(encoding="utf-8")
+    return node, dict(line.split("=", 1) for line in written.splitlines() if not line.startswith("#"))
+
+
+def test_what_it_acknowledges_is_on_its_disk(tmp_path: Path) -> None:
+    """A power cut would take back events that the outboxes count as sent: there is no second node."""
+    _node, settings = prepared(tmp_path)
+    assert settings["log.flush.interval.messages"] == "1"
+
+
 def test_the_settings_keep_it_on_this_machine(tmp_path: Path) -> None:
     """An open port shows every event to the street; topics made by a typing error lose events."""
-    folder = tmp_path / "data" / "log"
-    folder.mkdir(parents=True)
-    (folder / "meta.properties").touch()
-    node = Node("java", tmp_path, tmp_path / "data", 19092)
-    node.prepare()
-    written = (tmp_path / "data" / "server.properties").read_text(encoding="utf-8")
-    settings = dict(line.split("=", 1) for line in written.splitlines() if not line.startswith("#"))
+    node, settings = prepared(tmp_path)
     assert all("//127.0.0.1:" in address for address in settings["listeners"].split(","))
     assert settings["auto.create.topics.enable"] == "false"
-    assert node.command()[-2:] == ["kafka.Kafka", str(tmp_path / "data" / "server.properties")]
+    assert node.command()[-2:] == ["kafka.Kafka", str(tmp_path / "server.properties")]

@@ -7,15 +7,23 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+from fastapi.testclient import TestClient
 from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from shared.contracts.topics import PARTITIONS
+from shared.web.app import server_options
 from shared.web.health import health_router
+from shared.web.limits import client_address
 from tests.unit.deploy.manifests import (
     FOLDER,
     PARTS,
@@ -103,7 +111,7 @@ def test_every_service_runs_as_api_worker_and_migration() -> None:
     assert set(DEPLOYMENTS) == {f"{s}-{role}" for s in SERVICES for role in ("api", "worker")}
     assert set(JOBS) == {f"{s}-migrate" for s in SERVICES}
     assert set(of_kind("PodDisruptionBudget")) == set(DEPLOYMENTS)
-    assert set(of_kind("Service")) == set(SERVICES)
+    assert set(of_kind("Service")) == {*SERVICES, "nowhere"}
 
 
 @pytest.mark.parametrize("owner", PODS)
@@ -255,14 +263,53 @@ def test_there_are_never_more_workers_than_partitions() -> None:
     assert all(n <= PARTITIONS for owner, n in (counts | production).items() if owner.endswith("-worker"))
 
 
+def ways_in() -> dict[str, dict[str, str]]:
+    """By host: which Service a path leads to."""
+    return {
+        rule["host"]: {path["path"]: path["backend"]["service"]["name"] for path in rule["http"]["paths"]}
+        for rule in of_kind("Ingress")["tannha"]["spec"]["rules"]
+    }
+
+
+def test_what_operators_ask_cannot_be_asked_from_outside() -> None:
+    """The street could make the databases write, and read how much there is to do."""
+    assert "selector" not in of_kind("Service")["nowhere"]["spec"]
+    for paths in ways_in().values():
+        assert {path for path, backend in paths.items() if backend == "nowhere"} == {"/readyz", "/metrics"}
+    for ingress in of_kind("Ingress").values():
+        for rule in ingress["spec"]["rules"]:
+            assert {path["pathType"] for path in rule["http"]["paths"]} == {"Prefix"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_behind_the_ingress_each_client_is_counted_alone(service: str) -> None:
+    """One guesser would shut the sign-in for the whole city, or count as somebody new each time he lies."""
+    trusted = config(f"{service}-api")[f"{settings_of(service).PREFIX}TRUSTED_PROXIES"]
+    (pods_network,) = [ip_network(network) for network in trusted.split(",")]
+    assert pods_network.is_private
+    assert pods_network.prefixlen >= 12, "an office's own network would be believed as well"
+    proxy = str(next(pods_network.hosts()))
+    options = server_options(trusted)
+    assert options["proxy_headers"]
+    app = Starlette(routes=[Route("/", lambda request: PlainTextResponse(client_address(request)))])
+    behind = ProxyHeadersMiddleware(app, options["forwarded_allow_ips"])  # type: ignore[arg-type]
+
+    def seen(comes_from: str, forwarded: str) -> str:
+        client = TestClient(behind, client=(comes_from, 50000))  # type: ignore[arg-type]
+        return str(client.get("/", headers={"x-forwarded-for": forwarded}).text)
+
+    assert seen(proxy, "203.0.113.7") == "203.0.113.7"
+    assert seen(proxy, "198.51.100.1, 203.0.113.7") == "203.0.113.7"
+    assert seen("203.0.113.7", "198.51.100.1") == "203.0.113.7"
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_way_in_leads_to_the_api(service: str) -> None:
     """People would knock at a door that is not there."""
     spec = of_kind("Service")[service]["spec"]
     assert spec["selector"] == PODS[f"{service}-api"]["metadata"]["labels"]
     assert spec["ports"] == [{"name": "http", "port": 80, "targetPort": "http"}]
-    rules = of_kind("Ingress")["tannha"]["spec"]["rules"]
-    hosts = {r["http"]["paths"][0]["backend"]["service"]["name"]: r["host"] for r in rules}
+    hosts = {paths["/"]: host for host, paths in ways_in().items()}
     for owner in PODS:
         prefix = settings_of(service_of(owner)).PREFIX
         assert config(owner)[f"{prefix}{SERVICES[service].upper()}_URL"] == f"https://{hosts[service]}"

@@ -15,6 +15,7 @@ from services.postal_bridge.settings import Settings as PostalBridgeSettings
 from services.routing.settings import Settings as RoutingSettings
 from shared.contracts.topics import PARTITIONS
 from shared.events_cli import app as events_cli
+from shared.messaging.worker import EXIT_AWAY, EXIT_DEFECT, EXIT_TOO_MANY_FAILURES
 from shared.observability.metrics import DECLARED
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -111,6 +112,12 @@ def test_every_tannha_command_that_is_named_exists(page: str) -> None:
         assert set(re.findall(r"--[\w-]+", rest)) <= options, (command, rest)
     for service, command in re.findall(r"tannha (intake|routing|postal-bridge) (\w+)", PAGES[page]):
         assert command in {"api", "worker", "migrate", "settings", "alive"}, (service, command)
+
+
+def test_every_way_in_which_a_worker_ends_is_explained() -> None:
+    """A number in the supervisor's log would say nothing to who reads it at night."""
+    for code in (EXIT_AWAY, EXIT_TOO_MANY_FAILURES, EXIT_DEFECT):
+        assert f"\n  - {code}: " in RUNBOOKS["process-down"]
 
 
 def test_growing_knows_the_number_of_partitions() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.envelope import Event
-from shared.contracts.intake import OrgUnitPublished
+from shared.contracts.intake import NoticeFailed, OrgUnitPublished
 from shared.contracts.postal import HandoverAccepted, Holder, VisitStarted
 from shared.contracts.topics import topic_of
 from shared.errors import RuleBroken
@@ -150,6 +151,57 @@ def test_a_restart_does_not_begin_to_count_anew(listener: Listener) -> None:
     with pytest.raises(TooManyFailures):
         told_to_fail_at_poison(listener).receive(*record(visit(13, "one more"), 1))
     assert len(listener.parked()) == FAILURES_IN_A_ROW
+
+
+def test_events_that_wait_behind_a_failed_one_do_not_end_the_row(listener: Listener) -> None:
+    """When every first event of a key fails, each is followed by its successors: no sign of health."""
+    guard = told_to_fail_at_poison(listener)
+    for number in range(FAILURES_IN_A_ROW):
+        assert guard.receive(*record(visit(13, f"k{number}"), 1)) is Outcome.FAILED
+        assert guard.receive(*record(visit(2, f"k{number}"), 2)) is Outcome.EARLY
+    with pytest.raises(TooManyFailures):
+        guard.receive(*record(visit(13, "one more"), 1))
+    assert [row.state for row in listener.parked()].count("failed") == FAILURES_IN_A_ROW
+
+
+def test_scattered_failures_do_not_stop_a_consumer_that_restarts(listener: Listener) -> None:
+    """A healthy consumer would stop, again and again, for faults of the whole hour before."""
+    for number, bad in enumerate(poisoned(2 * FAILURES_IN_A_ROW)):
+        guard = told_to_fail_at_poison(listener)
+        assert guard.receive(*bad) is Outcome.FAILED
+        assert guard.receive(*record(visit(1, f"good{number}"), 1)) is Outcome.APPLIED
+
+
+def test_an_event_whose_handler_publishes_too_much_is_parked(listener: Listener) -> None:
+    """It would end the worker each time it comes, and with it all topics."""
+
+    def hear(event: VisitStarted, uow: UnitOfWork) -> None:
+        if event.worker_id == POISON:
+            uow.publish(NoticeFailed(notice_id="n", request_id="r", about="a", reason="x" * 1_000_000))
+
+    guard = Guard(listener.transactions, {VisitStarted: hear})
+    batch = [record(visit(13, "a"), 1), record(visit(1, "b"), 1)]
+    assert guard.receive_many(batch) == [Outcome.FAILED, Outcome.APPLIED]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_no_envelope_whatever_it_says_leaves_the_guard_undecided(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """A single record with an odd key or number would end the worker each time it comes."""
+    envelope = json.loads(wrap(visit(1), 1))
+    extremes = st.sampled_from(["\x00", "a\x00b", 2**31, 2**63])
+    odd = st.one_of(st.text(max_size=8), st.integers(), st.none(), extremes)
+    fields = ["id", "type", "topic", "key", "sequence", "subject", "source", "actor", "data"]
+    field = data.draw(st.sampled_from(fields))
+    envelope[field] = {"account": data.draw(odd), "role": "r"} if field == "actor" else data.draw(odd)
+    listener = listener_in(tmp_path_factory.mktemp("odd"))
+    good = record(visit(1, "good"), 1)
+    outcomes = listener.guard.receive_many([("postal.visit.v1", json.dumps(envelope).encode()), good])
+    assert len(outcomes) == 2
+    assert outcomes[1] is Outcome.APPLIED
+    listener.transactions.engine.dispose()
 
 
 def test_the_same_failures_again_are_no_new_ones(listener: Listener) -> None:

@@ -115,6 +115,12 @@ def test_published_and_applied_sums_are_told(listener: Listener, readings: Datab
     assert value("events_applied", service="intake", topic="postal.visit.v1") == 3
 
 
+def test_a_service_that_has_applied_nothing_says_so(readings: DatabaseReadings) -> None:
+    """Of two numbers one would be missing, and no alert tells that a recalled sign-in was never heard of."""
+    readings.take()
+    assert value("events_applied", service="intake", topic="routing.office.v1") == 0
+
+
 def test_the_sums_take_a_bounded_share_of_the_time(listener: Listener, readings: DatabaseReadings) -> None:
     """Asking every fifteen seconds would keep a database of a million keys busy with nothing else."""
     stopwatch = readings.monotonic

@@ -11,6 +11,8 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from shared.contracts.intake import SignInsRecalled
+from shared.contracts.topics import topic_of
 from shared.observability import catalogue, exposition
 from shared.observability.metrics import DECLARED
 
@@ -41,7 +43,8 @@ OUTSIDE = {"up", "process_resident_memory_bytes", "process_cpu_seconds_total", "
 """Of Prometheus itself, of its client library, and of the node exporter."""
 ADDED = {"part", "job", "le"}
 """Labels that `prometheus.yml` and Prometheus add."""
-WORDS = {"max", "min", "sum", "by", "on", "group_right", "increase", "rate", "time", "histogram_quantile"}
+WORDS = {"max", "min", "sum", "by", "on", "group_right", "increase", "rate", "time", "histogram_quantile",
+         "min_over_time"}  # fmt: skip
 
 
 def names_in(expression: str) -> set[str]:
@@ -118,6 +121,12 @@ def test_what_operators_were_promised_has_an_alert() -> None:
         "tannha_webhooks_received_total",
         "tannha_reconciler_findings",
     } <= watched
+
+
+def test_a_sign_in_that_was_ended_and_is_still_believed_has_an_alert() -> None:
+    """Somebody who was dismissed goes on reading names and addresses, and every light is green."""
+    assert 'tannha_events_applied{topic="intake.account.v1"}' in EXPRESSIONS["RecallsUnheard"]
+    assert topic_of(SignInsRecalled).name == "intake.account.v1"
 
 
 def test_the_page_of_metrics_is_current() -> None:
