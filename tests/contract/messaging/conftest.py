@@ -163,10 +163,13 @@ class Listeners:
             if self._database_is_free():
                 return
             process.send_signal(signal.SIGCONT)
+            time.sleep(0.05)  # else it would never get on with its transaction
         raise AssertionError("it never left its transaction")
 
     def _database_is_free(self) -> bool:
-        with closing(sqlite3.connect(self.folder / "listener.db", isolation_level=None)) as connection:
+        with closing(
+            sqlite3.connect(self.folder / "listener.db", timeout=1, isolation_level=None)
+        ) as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError:
