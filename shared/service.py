@@ -126,6 +126,11 @@ class Service(Generic[SettingsT]):
             self.relay.stop()
 
 
+def service_engine(name: ServiceName, settings: ServiceSettings) -> Engine:
+    """The one engine of a service's process."""
+    return open_engine(settings.database_url(), application=f"tannha-{name}")
+
+
 def assemble(
     name: ServiceName,
     settings: SettingsT,
@@ -134,9 +139,13 @@ def assemble(
     events: Mapping[type[Event], Callable[[Any, Any, Any], None]],
     ports: Any,
     migrations: Path,
+    engine: Engine | None = None,
 ) -> Service[SettingsT]:
-    """Wires database, outbox, relay, commands and guard of one service."""
-    engine = open_engine(settings.database_url(), application=f"tannha-{name}")
+    """Wires database, outbox, relay, commands and guard of one service.
+
+    An `engine` is given where the ports work on the same database: a process has one.
+    """
+    engine = engine or service_engine(name, settings)
     relay = ObservedRelay(Transactions(engine, name, settings.clock()), settings.broker_address())
     transactions = Transactions(engine, name, settings.clock(), on_commit=relay.wake)
     return Service(

@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any, Protocol
 
 import httpx
@@ -29,10 +30,16 @@ class Post(Protocol):
         ...
 
 
+@cache
+def _client() -> httpx.Client:
+    """One for all posts: to make one reads every certificate authority, longer than a post takes."""
+    return httpx.Client(timeout=ANSWER_SECONDS)
+
+
 def post_by_http(url: str, body: bytes, headers: dict[str, str]) -> int:
     """Post over the network."""
     try:
-        return httpx.post(url, content=body, headers=headers, timeout=ANSWER_SECONDS).status_code
+        return _client().post(url, content=body, headers=headers).status_code
     except httpx.HTTPError:
         return NOT_REACHABLE
 

