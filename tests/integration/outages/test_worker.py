@@ -78,21 +78,25 @@ def working(notes: Notes) -> Iterator[subprocess.Popen[bytes]]:
 def lives_through(
     notes: Notes, publish: Callable[[str], None], goes: Callable[[], None], comes: Callable[[], None]
 ) -> None:
-    """The database goes while the worker works, an event comes meanwhile, and the database returns."""
+    """The database goes while the worker works, an event comes meanwhile, and the database returns.
+
+    Its units are named after the folder: a broker shared with other tests may deliver theirs again.
+    """
+    before, meanwhile = f"before-{notes.folder.name}", f"meanwhile-{notes.folder.name}"
     engine = open_engine(notes.database)
     migrate(engine, MIGRATIONS)
     engine.dispose()
     with working(notes) as worker:
-        publish("before")
-        eventually(lambda: heard(notes, "before"), 120, "the first event")
+        publish(before)
+        eventually(lambda: heard(notes, before), 120, "the first event")
         goes()
-        publish("meanwhile")
+        publish(meanwhile)
         eventually(lambda: worker.poll() is not None, 90, "the worker's end")
         assert worker.returncode != 0
     comes()
-    assert not heard(notes, "meanwhile")
+    assert not heard(notes, meanwhile)
     with working(notes):
-        eventually(lambda: heard(notes, "meanwhile"), 120, "the event that came during the outage")
+        eventually(lambda: heard(notes, meanwhile), 120, "the event that came during the outage")
 
 
 @pytest.mark.long

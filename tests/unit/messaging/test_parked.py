@@ -192,6 +192,15 @@ def test_a_record_from_a_newer_schema_is_passed_by_the_number_it_tells(listener:
     assert listener.heard == ["w1", "w3"]
 
 
+def test_a_broken_reference_record_with_a_wild_number_keeps_no_good_one_out(listener: Listener) -> None:
+    """From that number on every good version of the record would be taken for an old one, without a trace."""
+    listener.guard.receive("intake.unit.v1", b'{"key": "u1", "sequence": 2000000000}')
+    settled = listener.parked.discard(listener.only(), WHY, WHO)
+    assert settled.discard is not None
+    assert not settled.discard.passed
+    assert listener.receive(unit("good"), 1) is Outcome.APPLIED
+
+
 @pytest.mark.parametrize(
     "raw", [b"\x00not json", b"[1]", b'{"key": "v1"}', b'{"key": "v1", "sequence": 99}', b'{"key": 1}']
 )
