@@ -58,7 +58,7 @@ def service_app(
         routers=[
             *routers,
             *_front_door(service),
-            operations_router(service.transactions, service.transactions.clock),
+            operations_router(service.guard),
             parked_router(service.guard),
             metrics_router(service.transactions, settings.metrics_token_file),
         ],

@@ -22,7 +22,9 @@ is asked; all others count what this process did. Nothing in them is personal: l
 placeholders, topics, rules and codes.
 
 Alerts are in `deploy/observability/alerts.yml`, a Grafana dashboard beside them; both may use only what
-stands here. Of a histogram, Prometheus sees `_bucket`, `_sum` and `_count`.
+stands here and, of the embedded broker, in [broker.md](broker.md#metrics). Of a histogram, Prometheus sees
+`_bucket`, `_sum` and `_count`. What it asks is in `prometheus.yml` (docker-compose.yml) and `one-machine.yml`
+(a pilot with the embedded broker).
 
 | Metric | Kind | Labels | Meaning | What to do |
 |---|---|---|---|---|

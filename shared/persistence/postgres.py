@@ -8,6 +8,7 @@ target_session_attrs=read-write`) and each of the parameters set here.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -44,6 +45,22 @@ KEEPALIVE_IDLE_SECONDS = 10
 KEEPALIVE_INTERVAL_SECONDS = 5
 KEEPALIVE_COUNT = 3
 """A peer that vanished is noticed within 25 s (by default two hours) by both sides: its locks come free."""
+
+
+class _FirstErrorOnly(logging.Filter):
+    """Keeps warnings about the followers of a refused row out of the log.
+
+    psycopg sends many rows in one pipeline; those behind the row that was refused are aborted with it. The
+    refusal itself is raised, so that nothing new is said.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record says something."""
+        told = record.args if isinstance(record.args, tuple) else ()
+        return not any(isinstance(each, psycopg.errors.PipelineAborted) for each in told)
+
+
+logging.getLogger("psycopg").addFilter(_FirstErrorOnly())
 
 
 class BoundedConnection(psycopg.Connection[Any]):

@@ -7,15 +7,16 @@ from typing import Any
 from fastapi import APIRouter
 from sqlmodel import col, func, select
 
-from shared.clock import Clock
+from shared.messaging.guard import Guard
+from shared.messaging.parked import ParkedEvents
 from shared.messaging.readings import sequence_sums
-from shared.messaging.tables import GatePosition, OutboxRow, ParkedEvent, StreamHead
-from shared.messaging.unit_of_work import Transactions
+from shared.messaging.tables import GatePosition, OutboxRow, StreamHead
 from shared.web.roles import Role, allow
 
 
-def operations_router(transactions: Transactions, clock: Clock) -> APIRouter:
-    """`GET /api/operations` of one service: outbox and parked events, without their content."""
+def operations_router(guard: Guard) -> APIRouter:
+    """`GET /api/operations` of one service: outbox, sums, and parked events as their own list has them."""
+    transactions = guard.transactions
     router = APIRouter()
 
     @router.get("/api/operations", dependencies=[allow(Role.ADMINISTRATOR, Role.INSPECTOR)])
@@ -29,29 +30,16 @@ def operations_router(transactions: Transactions, clock: Clock) -> APIRouter:
             unsent, oldest = session.exec(
                 select(func.count(), func.min(OutboxRow.recorded_at)).where(col(OutboxRow.sent_at).is_(None))
             ).one()
-            parked = session.exec(select(ParkedEvent).order_by(col(ParkedEvent.parked_at)).limit(500)).all()
             published = sequence_sums(session, StreamHead)
             applied = sequence_sums(session, GatePosition)
         return {
             "service": transactions.service,
-            "now": clock().isoformat(),
+            "now": transactions.clock().isoformat(),
             "outbox_unsent": unsent,
             "oldest_unsent": oldest.isoformat() if oldest else None,
             "published": published,
             "applied": applied,
-            "parked": [
-                {
-                    "event_id": row.event_id,
-                    "topic": row.topic,
-                    "key": row.key,
-                    "sequence": row.sequence,
-                    "state": row.state,
-                    "reason": row.reason,
-                    "attempts": row.attempts,
-                    "parked_at": row.parked_at.isoformat(),
-                }
-                for row in parked
-            ],
+            "parked": [row.to_json() for row in ParkedEvents(guard).list()],
         }
 
     return router

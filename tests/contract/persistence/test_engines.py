@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from typing import Any
 
@@ -61,6 +62,14 @@ def test_the_address_has_the_last_word(on_postgres: str) -> None:
     refused = open_engine(f"{on_postgres}?sslmode=verify-full&sslrootcert=/nowhere.pem&connect_timeout=2")
     with pytest.raises(OperationalError, match=r"SSL|certificate"):
         refused.connect()
+
+
+def test_the_followers_of_a_refused_row_say_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Each lost race would fill the log with warnings that name no cause, or a lost connection go unsaid."""
+    log = logging.getLogger("psycopg")
+    log.warning("error ignored: %s", psycopg.errors.PipelineAborted("aborted"))
+    log.warning("error ignored: %s", psycopg.OperationalError("the connection is lost"))
+    assert [record.getMessage() for record in caplog.records] == ["error ignored: the connection is lost"]
 
 
 def test_a_statement_without_end_is_ended_by_the_server(on_postgres: str) -> None:

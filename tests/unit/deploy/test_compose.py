@@ -135,6 +135,16 @@ def test_every_secret_is_explained() -> None:
         assert f"`{variable}`" in page
 
 
+def test_everything_that_env_can_say_is_explained() -> None:
+    """A variable that nobody has read of stays at its default: one client for a whole city, say."""
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    comments = "\n".join(line for line in text.splitlines() if line.startswith("#"))
+    page = (ROOT / "deploy" / "secrets" / "README.md").read_text(encoding="utf-8")
+    variables = set(re.findall(r"\$\{(\w+):-", str(COMPOSE)))
+    assert "TRUSTED_PROXIES" in variables
+    assert {name for name in variables if not re.search(rf"\b{name}\b", comments + page)} == set()
+
+
 def test_images_of_others_are_pinned() -> None:
     """`latest` is another program tomorrow."""
     others = {part["image"] for part in COMPOSE["services"].values() if "build" not in part}

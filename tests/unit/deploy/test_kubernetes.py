@@ -303,6 +303,17 @@ def test_behind_the_ingress_each_client_is_counted_alone(service: str) -> None:
     assert seen("203.0.113.7", "198.51.100.1") == "203.0.113.7"
 
 
+def test_what_differs_from_cluster_to_cluster_is_marked() -> None:
+    """The example's network would be taken over unseen, and the whole city be one client to the limits."""
+    lines = (FOLDER / "foundation" / "settings.yaml").read_text(encoding="utf-8").splitlines()
+    networks = [line for line in lines if "_TRUSTED_PROXIES:" in line]
+    assert len(networks) == len(SERVICES)
+    assert len({line.partition(":")[2] for line in networks}) == 1
+    assert all("# CHANGE: " in line for line in networks)
+    assert any(line.startswith("# CHANGE ") for line in lines)
+    assert "`TRUSTED_PROXIES` (the three lines marked `CHANGE`)" in README
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_way_in_leads_to_the_api(service: str) -> None:
     """People would knock at a door that is not there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,18 +14,32 @@ import yaml
 from services.intake.settings import Settings as IntakeSettings
 from services.postal_bridge.settings import Settings as PostalBridgeSettings
 from services.routing.settings import Settings as RoutingSettings
+from shared.broker.cli import app as broker_cli
 from shared.contracts.topics import PARTITIONS
 from shared.events_cli import app as events_cli
 from shared.messaging.worker import EXIT_AWAY, EXIT_DEFECT, EXIT_TOO_MANY_FAILURES
 from shared.observability.metrics import DECLARED
+from tests.unit.observability.broker_meters import broker_metrics
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs"
 RUNBOOKS = {file.stem: file.read_text(encoding="utf-8") for file in (DOCS / "runbooks").glob("*.md")}
+FOR_OPERATORS = [
+    *(DOCS / name for name in ("README.md", "growing.md", "guarantees.md", "broker.md", "metrics.md")),
+    *(DOCS / "runbooks").glob("*.md"),
+    ROOT / "README.md",
+    ROOT / "deploy" / "kubernetes" / "README.md",
+    ROOT / "deploy" / "secrets" / "README.md",
+]
 PAGES = {
-    file.relative_to(DOCS).as_posix(): file.read_text(encoding="utf-8")
-    for file in [DOCS / "README.md", DOCS / "growing.md", *(DOCS / "runbooks").glob("*.md")]
+    os.path.relpath(file, DOCS).replace(os.sep, "/"): file.read_text(encoding="utf-8")
+    for file in FOR_OPERATORS
 }
+CODE = "\n".join(
+    file.read_text(encoding="utf-8")
+    for folder in ("shared", "services", "deploy")
+    for file in (ROOT / folder).rglob("*.py")
+)
 SETTINGS = (IntakeSettings, RoutingSettings, PostalBridgeSettings)
 ALERTS = [
     rule
@@ -33,6 +48,9 @@ ALERTS = [
     ]
     for rule in group["rules"]
 ]
+OF_TESTS = {"TANNHA_FUZZ_EXAMPLES", "TANNHA_TEST_KAFKA"}
+USERS = {"tannha_intake"}
+"""Of a database; they look like metrics."""
 ASKED_FOR = {
     "broker-down",
     "outbox-not-sent",
@@ -95,11 +113,11 @@ def test_every_file_and_module_that_is_named_exists(page: str) -> None:
 @pytest.mark.parametrize("page", sorted(PAGES))
 def test_every_metric_and_setting_that_is_named_exists(page: str) -> None:
     """Somebody would look at a number that nobody measures, or change a setting that nobody reads."""
-    metrics = {declared.name for declared in DECLARED}
-    for metric in re.findall(r"`(tannha_[a-z_]+)`", PAGES[page]):
+    metrics = {declared.name for declared in DECLARED} | set(broker_metrics())
+    for metric in set(re.findall(r"`(tannha_[a-z_]+)[`{]", PAGES[page])) - USERS:
         assert metric in metrics or any(known.startswith(metric) for known in metrics), metric
     keys = {f"{settings.PREFIX}{name}".upper() for settings in SETTINGS for name in settings.model_fields}
-    for key in re.findall(r"`(TANNHA_[A-Z_]+)`", PAGES[page]):
+    for key in set(re.findall(r"`(TANNHA_[A-Z_]+)[`=]", PAGES[page])) - OF_TESTS:
         assert key in keys, key
 
 
@@ -112,6 +130,35 @@ def test_every_tannha_command_that_is_named_exists(page: str) -> None:
         assert set(re.findall(r"--[\w-]+", rest)) <= options, (command, rest)
     for service, command in re.findall(r"tannha (intake|routing|postal-bridge) (\w+)", PAGES[page]):
         assert command in {"api", "worker", "migrate", "settings", "alive"}, (service, command)
+
+
+@pytest.mark.parametrize("name", sorted(RUNBOOKS))
+def test_every_line_of_a_log_that_is_named_is_written(name: str) -> None:
+    """Somebody would wait for words that no program ever says."""
+    for line in re.findall(r"`([a-z]+\.[a-z_]+)`", RUNBOOKS[name]):
+        assert f'"{line}"' in CODE, line
+    for words in re.findall(r"`([a-z]+(?: [a-z]+)+)(?: …)?`", RUNBOOKS[name]):
+        if words.split()[0] not in {"make", "tannha", "docker"}:
+            assert words in CODE, words
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_every_make_target_that_is_named_exists(page: str) -> None:
+    """`No rule to make target` is no help."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target, variables in re.findall(r"(?:`|^)make ([a-z-]+)([^`#\n]*)", PAGES[page], flags=re.MULTILINE):
+        assert re.search(rf"^{target}:.*##", makefile, flags=re.MULTILINE), target
+        for variable in re.findall(r"([A-Z]+)=", variables):
+            assert f"$({variable})" in makefile, variable
+
+
+def test_every_option_of_the_broker_that_is_named_exists() -> None:
+    """It would end with a line about an unknown option."""
+    options = {o for parameter in typer.main.get_command(broker_cli).params for o in parameter.opts}
+    for page in ("broker.md", "runbooks/broker-down.md", "runbooks/disk-full.md"):
+        text = re.sub(r"`(?:python -m deploy|kafka-|tests)[^`]*`", "", PAGES[page])
+        named = set(re.findall(r"`(--[a-z-]+)[^`]*`", text)) - {"--settings"}
+        assert named <= options, page
 
 
 def test_every_way_in_which_a_worker_ends_is_explained() -> None:

@@ -11,10 +11,12 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from shared.broker.codes import Code
 from shared.contracts.intake import SignInsRecalled
 from shared.contracts.topics import topic_of
 from shared.observability import catalogue, exposition
 from shared.observability.metrics import DECLARED
+from tests.unit.observability.broker_meters import broker_metrics
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "deploy" / "observability"
@@ -29,8 +31,8 @@ EXPRESSIONS = {rule["alert"]: rule["expr"] for rule in RULES} | {
     for panel in PANELS
     for target in panel["targets"]
 }
-QUERIED = {
-    name: metric
+LABELS = broker_metrics() | {
+    name: set(metric.labels)
     for metric in DECLARED
     for name in (
         [f"{metric.name}_{part}" for part in ("bucket", "sum", "count")]
@@ -93,8 +95,8 @@ def test_alerts_and_dashboard_ask_only_for_what_exists(where: str) -> None:
     expression = EXPRESSIONS[where]
     asked = names_in(expression)
     assert asked
-    assert asked - set(QUERIED) - OUTSIDE == set()
-    known = {label for name in asked & set(QUERIED) for label in QUERIED[name].labels}
+    assert asked - set(LABELS) - OUTSIDE == set()
+    known = {label for name in asked & set(LABELS) for label in LABELS[name]}
     assert labels_in(expression) - known - ADDED == set()
     assert expression.count("(") == expression.count(")")
 
@@ -120,7 +122,17 @@ def test_what_operators_were_promised_has_an_alert() -> None:
         "tannha_refused_tokens_total",
         "tannha_webhooks_received_total",
         "tannha_reconciler_findings",
+        "tannha_broker_requests_total",
     } <= watched
+
+
+def test_alerts_of_the_embedded_broker_name_what_it_says() -> None:
+    """A full disk or a refused connection under another name would never wake anybody."""
+    (error,) = re.findall(r'error="(\w+)"', EXPRESSIONS["BrokerRefusesWrites"])
+    assert error == Code.KAFKA_STORAGE_ERROR.name
+    (reasons,) = re.findall(r'reason=~"([^"]+)"', EXPRESSIONS["BrokerEndsConnections"])
+    server = (ROOT / "shared" / "broker" / "server.py").read_text(encoding="utf-8")
+    assert all(f'refused.labels("{reason}")' in server for reason in reasons.split("|"))
 
 
 def test_a_sign_in_that_was_ended_and_is_still_believed_has_an_alert() -> None:
@@ -140,12 +152,36 @@ def test_what_is_shown_is_what_prometheus_reads() -> None:
     assert {metric.name.removesuffix("_total") for metric in DECLARED} <= families
 
 
-def test_prometheus_asks_where_the_services_listen() -> None:
+def targets_of(file: str) -> dict[str, dict[str, str]]:
+    """Job → part → address of a Prometheus configuration."""
+    asked = yaml.safe_load((FOLDER / file).read_text(encoding="utf-8"))
+    assert asked["rule_files"] == ["alerts.yml"]
+    return {
+        job["job_name"]: {group["labels"]["part"]: group["targets"][0] for group in job["static_configs"]}
+        for job in asked["scrape_configs"]
+    }
+
+
+@pytest.mark.parametrize("file", ["prometheus.yml", "one-machine.yml"])
+def test_prometheus_asks_where_the_services_listen(file: str) -> None:
     """A part that is not asked looks like one that is down, or is missed by nobody."""
-    asked = yaml.safe_load((FOLDER / "prometheus.yml").read_text(encoding="utf-8"))["scrape_configs"]
-    targets = {job["job_name"]: job["static_configs"] for job in asked}
-    parts = {config["labels"]["part"] for config in targets["tannha-api"]}
-    assert parts == {"intake-api", "routing-api", "postal-bridge-api"}
-    ports = [config["targets"][0].rpartition(":")[2] for config in targets["tannha-api"]]
-    assert ports == ["8101", "8102", "8103"]
-    assert len(targets["tannha-worker"]) == 3
+    apis, workers = (targets_of(file)[job] for job in ("tannha-api", "tannha-worker"))
+    assert list(apis) == ["intake-api", "routing-api", "postal-bridge-api"]
+    assert [address.rpartition(":")[2] for address in apis.values()] == ["8101", "8102", "8103"]
+    assert list(workers) == ["intake-worker", "routing-worker", "postal-bridge-worker"]
+
+
+def test_the_embedded_broker_is_asked_where_it_is_and_nowhere_else() -> None:
+    """It would fail unseen, or an alert would wake somebody for a broker that the place does not have."""
+    (job,) = re.findall(r'job="([\w-]+)"', EXPRESSIONS["BrokerDown"])
+    assert targets_of("one-machine.yml")[job] == {"broker": "127.0.0.1:19093"}
+    assert job not in targets_of("prometheus.yml")
+    pages = [FOLDER / "one-machine.yml", ROOT / "docs" / "broker.md"]
+    assert all("--metrics-port 19093" in page.read_text(encoding="utf-8") for page in pages)
+
+
+def test_on_one_machine_nobody_from_outside_is_asked() -> None:
+    """Metrics without a token are told to this machine only."""
+    addresses = [a for parts in targets_of("one-machine.yml").values() for a in parts.values()]
+    assert len(addresses) == len(set(addresses)) == 7
+    assert all(address.startswith("127.0.0.1:") for address in addresses)

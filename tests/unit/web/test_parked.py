@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from shared.messaging.parked import DISCARDED, Wanted
+from shared.web.operations import operations_router
 from shared.web.parked import parked_router
 from shared.web.roles import Actor, Role
 from shared.web.session import COOKIE, SessionSigner
@@ -171,6 +172,19 @@ def test_the_api_has_the_same_four_actions(
     settled = browser.post(f"{API}/{event_id}/discard", headers=who, json={"reason": WHY}).json()
     assert settled["discard"]["by"] == ADMINISTRATOR.account
     assert browser.get(API, headers=who).json()["parked"] == []
+
+
+def test_the_summary_shows_the_same_list(
+    make_app: Callable[..., FastAPI], listener: Listener, signer: SessionSigner
+) -> None:
+    """A simulated day and its operators would judge by two lists that contradict each other."""
+    poisoned(listener)
+    app = make_app(routers=[operations_router(listener.guard), parked_router(listener.guard)])
+    with TestClient(app, base_url="http://127.0.0.1:8101") as program:
+        who = bearer(signer, INSPECTOR)
+        summary, listed = (program.get(path, headers=who).json() for path in ("/api/operations", API))
+    assert len(summary["parked"]) == 3
+    assert summary["parked"] == listed["parked"]
 
 
 def test_inspectors_look_and_do_not_touch(
