@@ -66,10 +66,14 @@ class PublishPlan(Command):
 
 
 class InsertUrgentStops(Command):
-    """Put the stops of a planned day that nobody has looked at, and that are near, where they fit best."""
+    """Put a plan into force that is the one before with near stops in it that nobody had looked at.
+
+    Like a searched one it was made outside of any transaction.
+    """
 
     office_id: str
     day: date
+    draft: PlanDraft = Field(exclude=True)
 
 
 class MoveStop(Command):

@@ -15,10 +15,10 @@ import structlog
 from sqlmodel import Session, col, select
 
 from services.routing.application.commands import InsertUrgentStops
-from services.routing.application.draft import LeftOut
+from services.routing.application.draft import LeftOut, PlanDraft
 from services.routing.application.moving import plan_as_it_stands
 from services.routing.application.planner import draft_of
-from services.routing.application.planning_day import read_day, revisions_after, stops_of
+from services.routing.application.planning_day import read_day, stops_of
 from services.routing.application.ports import Ports
 from services.routing.application.publishing import URGENT, publish_plan, still_left_out
 from services.routing.application.records import PlanRow, StopRow
@@ -36,33 +36,9 @@ NEAR = timedelta(hours=24)
 """A window that starts within this time is not left to the next planning by hand."""
 
 
-def insert_urgent_stops(command: InsertUrgentStops, uow: UnitOfWork, ports: Ports) -> dict[str, Any]:
-    """Publishes the plan in force with the near stops in it; answers which were inserted, which left out.
-
-    Nothing happens on a day without a plan or without such stops. Raises RuleBroken when the plan in force
-    can no longer be kept: then only a new search helps, and the stops go on waiting for it.
-    """
-    office_id, day = command.office_id, command.day
-    near = [row for row in stops_of(uow.session, office_id, day) if _is_near(row, uow.now)]
-    if not near or not revisions_after(uow.session, office_id, day, 0):
-        return {"inserted": [], "left_out": []}
-    planning_day = read_day(uow.session, office_id, day, uow.now, ports)
-    solution = plan_as_it_stands(planning_day)
-    for row in near:
-        solution = insert_urgent(planning_day.problem, solution, row.stop_id)
-    reasons = {left.stop_id: left.reason for left in solution.unassigned}
-    left_out = tuple(
-        LeftOut(stop_id=row.stop_id, reason_code=reason.code, reason=reason.text)
-        for row in near
-        if (reason := reasons.get(row.stop_id))
-    )
-    known = still_left_out(uow.session, office_id, day)
-    draft = draft_of(planning_day, solution).model_copy(update={"unassigned": (*known, *left_out)})
-    publish_plan(uow, office_id, day, draft, origin=URGENT)
-    return {
-        "inserted": [row.stop_id for row in near if row.stop_id not in reasons],
-        "left_out": [left.stop_id for left in left_out],
-    }
+def insert_urgent_stops(command: InsertUrgentStops, uow: UnitOfWork, _ports: Ports) -> dict[str, Any]:
+    """The plan with the near stops comes into force. See `publish_plan` for what is refused."""
+    return publish_plan(uow, command.office_id, command.day, command.draft, origin=URGENT)
 
 
 def _is_near(row: StopRow, now: datetime) -> bool:
@@ -75,6 +51,7 @@ class UrgentPlanner:
 
     transactions: Transactions
     bus: CommandBus
+    ports: Ports
     every_seconds: float = 3.0
 
     def work(self, stopping: threading.Event) -> float:
@@ -95,16 +72,40 @@ class UrgentPlanner:
         return decided
 
     def _insert(self, office_id: str, day: date) -> int:
-        command = InsertUrgentStops(office_id=office_id, day=day)
         try:
-            answer = self.bus.execute(command, ActorRef.system("routing"))
+            near, draft = self._draft(office_id, day)
+            if near:
+                command = InsertUrgentStops(office_id=office_id, day=day, draft=draft)
+                self.bus.execute(command, ActorRef.system("routing"))
         except Problem as problem:
             log.info("urgent.not_inserted", office_id=office_id, day=str(day), code=problem.problem_code)
             return 0
         except Exception as error:
             log.exception("urgent.failed", office_id=office_id, day=str(day), error=type(error).__name__)
             return 0
-        return len(answer["inserted"]) + len(answer["left_out"])
+        return len(near)
+
+    def _draft(self, office_id: str, day: date) -> tuple[list[StopRow], PlanDraft]:
+        """The near stops, and the plan in force with them in it or left out with a reason.
+
+        Made outside of any transaction: while it takes its time nobody else may have to wait. Raises
+        RuleBroken when the plan in force can no longer be kept: then only a new search helps, and the stops
+        go on waiting for it.
+        """
+        now = self.transactions.clock()
+        with self.transactions.reading() as session:
+            near = [row for row in stops_of(session, office_id, day) if _is_near(row, now)]
+            planning_day = read_day(session, office_id, day, now, self.ports)
+            known = still_left_out(session, office_id, day)
+        present = plan_as_it_stands(planning_day)
+        solution = insert_urgent(planning_day.problem, present, [row.stop_id for row in near])
+        reasons = {left.stop_id: left.reason for left in solution.unassigned}
+        left_out = tuple(
+            LeftOut(stop_id=row.stop_id, reason_code=reason.code, reason=reason.text)
+            for row in near
+            if (reason := reasons.get(row.stop_id))
+        )
+        return near, draft_of(planning_day, solution).model_copy(update={"unassigned": (*known, *left_out)})
 
 
 def _days_to_look_at(session: Session, now: datetime) -> list[tuple[str, date]]:

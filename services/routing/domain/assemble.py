@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from services.routing.domain.explain import explain
 from services.routing.domain.insertion import Draft, construct
@@ -47,8 +47,8 @@ def assemble(problem: Problem, open_ids: Mapping[str, Sequence[str]]) -> Solutio
     routes = routes_of(problem, open_ids)
     if routes is None:
         raise ValueError("these orders of stops break a rule of the problem")
-    draft = Draft(problem, open_ids)
-    unassigned = tuple(Unassigned(stop.id, explain(problem, draft, stop)) for stop in draft.missing)
+    draft, empty = Draft(problem, open_ids), Draft(problem)
+    unassigned = tuple(Unassigned(stop.id, explain(draft, empty, stop)) for stop in draft.missing)
     totals = totals_of(problem, routes, [left.stop_id for left in unassigned])
     return Solution(tuple(routes), unassigned, totals)
 
@@ -61,17 +61,18 @@ def open_orders(problem: Problem, solution: Solution) -> dict[str, tuple[str, ..
     }
 
 
-def insert_urgent(problem: Problem, solution: Solution, stop_id: str) -> Solution:
-    """`solution` with one more stop at its exact cheapest place; nothing else changes worker or order.
+def insert_urgent(problem: Problem, solution: Solution, stop_ids: Iterable[str]) -> Solution:
+    """`solution` with more stops, one after the other, each at its exact cheapest place.
 
-    When there is no place, the stop comes back unassigned with its reason; a stop that is already
-    planned or done stays where it is. Raises KeyError when the day has no such stop.
+    Nothing else changes worker or order. A stop without a place comes back unassigned with its reason; one
+    that is already planned or done stays where it is. Raises KeyError when the day has no such stop.
     """
     draft = Draft(problem, open_orders(problem, solution))
-    waits = any(stop.id == stop_id for stop in draft.missing)
-    insertion = draft.best(stop_id) if waits else None
-    if insertion is not None:
-        draft.insert(insertion)
+    waiting = {stop.id for stop in draft.missing}
+    for stop_id in stop_ids:
+        insertion = draft.best(stop_id) if problem.stop(stop_id).id in waiting else None
+        if insertion is not None:
+            draft.insert(insertion)
     return assemble(problem, draft.open_ids)
 
 

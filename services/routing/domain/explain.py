@@ -21,13 +21,14 @@ def window_text(windows: tuple[Window, ...]) -> str:
     return " hoặc ".join(f"{clock_text(each.earliest)}–{clock_text(each.latest)}" for each in windows)
 
 
-def explain(problem: Problem, draft: Draft, stop: Stop) -> Reason:
-    """The reason for leaving `stop` out of `draft`.
+def explain(draft: Draft, empty: Draft, stop: Stop) -> Reason:
+    """The reason for leaving `stop` out of `draft`; `empty` is the same day with nothing placed.
 
     Tried in this order: nobody on shift, skill, standing rules (lock, load aboard), too big for any
     bag, window outside every shift, too far to be back, everybody full in this window, bags full,
     not worth the detour.
     """
+    problem = draft.problem
     if not problem.workers:
         return rules.NO_WORKER
     skilled = [worker for worker in problem.workers if stop.skill is None or stop.skill in worker.skills]
@@ -39,25 +40,24 @@ def explain(problem: Problem, draft: Draft, stop: Stop) -> Reason:
     if not allowed:
         reasons = [reason for reason in refusals.values() if reason and reason != rules.LOCKED]
         return reasons[0] if reasons else rules.LOCKED
-    return _alone(problem, stop, allowed) or _among_others(problem, draft, stop, allowed)
+    return _alone(empty, stop, allowed) or _among_others(draft, stop, allowed)
 
 
-def _alone(problem: Problem, stop: Stop, workers: list[Worker]) -> Reason | None:
+def _alone(empty: Draft, stop: Stop, workers: list[Worker]) -> Reason | None:
     """Why nobody could do it even with nothing else left to do today; None when somebody could."""
     if abs(stop.load) > max(worker.capacity for worker in workers):
         return Reason("capacity.too_big", "Hồ sơ của điểm này vượt sức chở của mọi bưu tá được phép nhận.")
-    empty = Draft(problem)
     obstacles = [empty.obstacle(stop, worker) for worker in workers]
     if None in obstacles:
         return None
     if rules.WINDOW_MISSED not in obstacles:
         return rules.CAPACITY
-    return _out_of_time(problem, empty, stop, workers)
+    return _out_of_time(empty, stop, workers)
 
 
-def _out_of_time(problem: Problem, empty: Draft, stop: Stop, workers: list[Worker]) -> Reason:
+def _out_of_time(empty: Draft, stop: Stop, workers: list[Worker]) -> Reason:
     """Which side of the window, the shift or the distance makes it impossible for everybody."""
-    if all(_arrival(problem, stop, worker) > stop.windows[-1].latest for worker in workers):
+    if all(_arrival(empty.problem, stop, worker) > stop.windows[-1].latest for worker in workers):
         text = f"Khung giờ {window_text(stop.windows)} đã qua trước khi bưu tá nào kịp đến."
         return Reason("window.closed", text)
     if all(worker.shift_end < stop.windows[0].earliest for worker in workers):
@@ -71,12 +71,12 @@ def _out_of_time(problem: Problem, empty: Draft, stop: Stop, workers: list[Worke
     return Reason("shift.exceeded", text)
 
 
-def _among_others(problem: Problem, draft: Draft, stop: Stop, workers: list[Worker]) -> Reason:
+def _among_others(draft: Draft, stop: Stop, workers: list[Worker]) -> Reason:
     """Why nobody can take it on top of what is planned."""
     best = draft.best(stop.id, workers)
     if best is not None:
         minutes = max(1, round(best.added_travel / 60))
-        worth = problem.drop_price(stop) // 60
+        worth = draft.problem.drop_price(stop) // 60
         text = f"Phải đi vòng thêm {minutes} phút, nhiều hơn mức {worth} phút đặt cho điểm này."
         return Reason("detour.not_worth", text)
     obstacles = [draft.obstacle(stop, worker) for worker in workers]

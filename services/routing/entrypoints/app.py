@@ -32,7 +32,9 @@ def build_app(service: RoutingService) -> FastAPI:
     While they serve, near stops that no plan has are inserted.
     """
     planner = planner_of(service)
-    urgent = UrgentPlanner(service.transactions, service.bus, service.settings.urgent_sweep_seconds)
+    urgent = UrgentPlanner(
+        service.transactions, service.bus, service.bus.ports, service.settings.urgent_sweep_seconds
+    )
     inserting = SoleWorker(service.engine, "urgent", urgent.work)
     jobs = PlanningJobs(planner)
     reconciliation = Reconciliation(service, rules(limits_of(service.settings)))

@@ -150,7 +150,7 @@ class Routing:
 
     def insert_urgent(self) -> int:
         """One round of looking after near stops that no plan has."""
-        return UrgentPlanner(self.service.transactions, self.service.bus).sweep()
+        return UrgentPlanner(self.service.transactions, self.service.bus, self.service.bus.ports).sweep()
 
     def now(self, clock_time: str, day: date = DAY) -> None:
         """Sets the business clock."""

@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
+from services.routing.application import urgent
 from services.routing.application.records import PlanRow
+from services.routing.domain.assemble import insert_urgent
+from services.routing.domain.problem import Problem
+from services.routing.domain.solution import Solution
 from shared.clock import at
 from shared.contracts.intake import AppointmentRescheduled, Window
 from shared.messaging.sole_worker import SoleWorker
@@ -48,6 +52,24 @@ def test_a_near_stop_is_inserted_and_nothing_else_moves(routing: Routing) -> Non
     assert told["window"]["start"] <= told["expected_arrival"] <= told["window"]["end"]
     assert routing.insert_urgent() == 0, "once is enough"
     assert plan_of(routing)["revision"] == 2
+
+
+def test_while_places_are_sought_everybody_else_may_write(
+    routing: Routing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken when hundreds of late stops keep all others from writing until each has its place or reason."""
+
+    def meanwhile(problem: Problem, present: Solution, stop_ids: list[str]) -> Solution:
+        routing.hear(appointment(2))
+        return insert_urgent(problem, present, stop_ids)
+
+    routing.plan()
+    routing.hear(appointment(1))
+    monkeypatch.setattr(urgent, "insert_urgent", meanwhile)
+    assert routing.insert_urgent() == 1
+    monkeypatch.undo()
+    assert routing.insert_urgent() == 1, "what came meanwhile is next"
+    assert stops_of(plan_of(routing)).keys() == {"s-1", "s-2"}
 
 
 def test_the_service_itself_is_named_as_the_planner(routing: Routing) -> None:
