@@ -51,9 +51,10 @@ docs: $(DEV_READY) ## Renew what is generated: event schemas, catalogue, AsyncAP
 	$(BIN)/python -m shared.observability.catalogue
 
 backup: $(READY) ## A consistent copy of the running product, taken without stopping it, into backups/
-	@exec $(BIN)/python -m deploy.backup $(PLACE)
+	@exec $(BIN)/python -m deploy.backup $(PLACE) $(if $(DATA),--data $(DATA))
 
 restore: $(READY) ## FROM=backups/... DATA=new-folder: brings a backup back in an empty place
+	@test -n "$(FROM)" -a -n "$(DATA)" || { echo "make restore FROM=backups/... DATA=new-folder"; exit 1; }
 	@exec $(BIN)/python -m deploy.backup.restore $(FROM) --data $(DATA) $(PLACE)
 
 audit: $(DEV_READY) ## Known vulnerabilities of the pinned packages (0 none, 1 some, 2 cannot tell)

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--to", type=Path, default=Path("backups"), help="folder for all backups")
     given = parser.parse_args(arguments)
     try:
-        places = Places.of_settings() if given.settings else Places.of_stack(chosen_stack(given))
+        places = Places.of_settings() if given.settings else Places.kept_by(chosen_stack(given))
         folder = given.to / f"{system_clock():%Y%m%dT%H%M%SZ}"
         manifest = take_backup(*places.sources(), folder)
     except (BackupFailed, OSError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ SETTINGS: Mapping[str, type[ServiceSettings]] = {
     "postal_bridge": PostalBridgeSettings,
 }
 SERVER_SECONDS = 30.0
+STOP_SECONDS = 120.0
+"""A server that was just filled writes everything to the disk before it ends."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,13 @@ class Places:
         if stack.broker == "kafka":
             return cls(databases, kafka=BrokerAddress(stack.bootstrap))
         return cls(databases, broker_folder=stack.data / "broker")
+
+    @classmethod
+    def kept_by(cls, stack: Stack) -> Places:
+        """The same for a folder that has to be there. Raises BackupFailed."""
+        if not stack.data.is_dir():
+            raise BackupFailed(f"Không có thư mục {stack.data}.")
+        return cls.of_stack(stack)
 
     @classmethod
     def of_settings(cls) -> Places:
@@ -112,7 +122,10 @@ def _server_running(stack: Stack) -> Iterator[None]:
     finally:
         server.ask_to_stop()
         if server.process is not None:
-            server.process.wait(SERVER_SECONDS)
+            try:
+                server.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:  # what was committed is in its log, and found at the next start
+                server.kill()
 
 
 def is_sqlite(url: URL) -> bool:

@@ -10,19 +10,35 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL
 
-from deploy.backup.sources import FACTS, HOLD_SECONDS, BackupFailed, DatabaseFacts, flush
+from deploy.backup.sources import (
+    FACTS,
+    HOLD_SECONDS,
+    MARK_UNSENT,
+    BackupFailed,
+    DatabaseFacts,
+    flush,
+    one_line,
+)
 from deploy.missing import NotRunnable
 from deploy.postgres.server import find_programs
 
 PROGRAMS_FROM = "TANNHA_PG_BIN"
-"""Environment variable with the folder of pg_dump and pg_restore, for a server newer than those found."""
+"""Environment variable with the folder of pg_dump, pg_restore and psql, for a server newer than these."""
+
+NO_LIMITS = """SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN
+('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout', 'lock_timeout')"""
+"""The limits that protect people who wait, whoever set them: copying takes as long as it takes."""
 
 
 class PostgresDatabase:
@@ -44,7 +60,7 @@ class PostgresDatabase:
             self._lock.execute("LOCK TABLE outbox IN SHARE MODE")
         except psycopg.Error as error:
             self.release()
-            raise BackupFailed(f"Không dừng được việc ghi của {self.name}: {_line(error)}") from error
+            raise BackupFailed(f"Không dừng được việc ghi của {self.name}: {one_line(error)}") from error
 
     def pin(self) -> None:
         """Exports a snapshot that pg_dump can import while this connection stays."""
@@ -101,35 +117,74 @@ class PostgresDatabase:
 
 
 def is_empty(url: URL) -> bool:
-    """Whether a database has no table yet. Raises BackupFailed when it cannot be reached."""
-    with connect(url) as connection:
+    """Whether a database has no table yet. Raises BackupFailed when it cannot be asked."""
+    with working_on(url) as connection:
         query = "SELECT NOT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema())"
         return bool(connection.execute(query).fetchone()[0])  # type: ignore[index]
 
 
-def restore_dump(dump: Path, url: URL) -> None:
-    """Fills an empty database, all or nothing. Raises BackupFailed."""
-    options = ["--no-owner", "--no-acl", "--single-transaction", "--exit-on-error"]
-    run_program("pg_restore", url, [*options, str(dump)])
+def restore_dump(dump: Path, url: URL, *, unsent: bool) -> None:
+    """Fills an empty database, all or nothing; `unsent` marks its events in the same transaction.
+
+    Raises BackupFailed. pg_restore writes a script for psql, because by itself it commits before anything
+    can be marked; the script begins by lifting every limit of time.
+    """
+    read = [program("pg_restore"), "--no-owner", "--no-acl", "--file=-", str(dump)]
+    write = [program("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", _database_option(url)]
+    last = f"RESET search_path;\n{MARK_UNSENT};\nCOMMIT;\n" if unsent else "COMMIT;\n"
+    with tempfile.TemporaryFile() as read_words, tempfile.TemporaryFile() as write_words:
+        reader = subprocess.Popen(read, stdout=subprocess.PIPE, stderr=read_words)
+        writer = subprocess.Popen(
+            write, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=write_words, env=_environment(url)
+        )
+        with suppress(BrokenPipeError), writer, reader:  # a psql that gives up has said why
+            script, commands = cast(IO[bytes], reader.stdout), cast(IO[bytes], writer.stdin)
+            commands.write(b"BEGIN;\n")
+            shutil.copyfileobj(script, commands)
+            if reader.wait() == 0:  # without the last line psql leaves nothing behind
+                commands.write(last.encode())
+        if writer.returncode:
+            raise BackupFailed(f"psql: {_complaint(_all_of(write_words))}")
+        if reader.returncode:
+            raise BackupFailed(f"pg_restore: {_complaint(_all_of(read_words))}")
+
+
+def mark_unsent(url: URL) -> int:
+    """Marks every event of an outbox as unsent, however long it takes; returns how many.
+
+    Raises BackupFailed.
+    """
+    with working_on(url) as connection:
+        return connection.execute(MARK_UNSENT.encode()).rowcount
 
 
 def connect(url: URL) -> psycopg.Connection[Any]:
-    """An autocommit connection. Raises BackupFailed, without the password."""
+    """An autocommit connection without limits of time. Raises BackupFailed, without the password."""
     try:
-        return psycopg.connect(_conninfo(url), autocommit=True, connect_timeout=5)
+        connection = psycopg.connect(_conninfo(url), autocommit=True, connect_timeout=5)
+        connection.execute(NO_LIMITS)
     except psycopg.Error as error:
         where = url.render_as_string(hide_password=True)
-        raise BackupFailed(f"Không kết nối được cơ sở dữ liệu {where}: {_line(error)}") from error
+        raise BackupFailed(f"Không kết nối được cơ sở dữ liệu {where}: {one_line(error)}") from error
+    return connection
+
+
+@contextmanager
+def working_on(url: URL) -> Iterator[psycopg.Connection[Any]]:
+    """Such a connection for the length of the block; what the database objects to becomes BackupFailed."""
+    with connect(url) as connection:
+        try:
+            yield connection
+        except psycopg.Error as error:
+            raise BackupFailed(f"{url.database}: {one_line(error)}") from error
 
 
 def run_program(name: str, url: URL, arguments: list[str]) -> None:
-    """Runs pg_dump or pg_restore against a database. Raises BackupFailed with its last words."""
-    # The password goes by the environment of the child: the command line is public on the machine.
-    environment = {**os.environ, "PGPASSWORD": str(url.password)} if url.password else dict(os.environ)
-    command = [program(name), f"--dbname={_conninfo(url.set(password=None))}", *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    """Runs a program of PostgreSQL against a database. Raises BackupFailed with what it complains of."""
+    command = [program(name), _database_option(url), *arguments]
+    done = subprocess.run(command, env=_environment(url), capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise BackupFailed(f"{name}: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
+        raise BackupFailed(f"{name}: {_complaint(done.stderr)}")
 
 
 def program(name: str) -> str:
@@ -150,8 +205,27 @@ def program(name: str) -> str:
 
 
 def _conninfo(url: URL) -> str:
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+    """The address as libpq reads it, with all that the services' own connections take from it."""
+    # Not as a URL: SQLAlchemy writes a space as "+", which libpq leaves as it is.
+    _, parts = url.get_dialect()().create_connect_args(url)
+    return make_conninfo(**parts)
 
 
-def _line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _database_option(url: URL) -> str:
+    return f"--dbname={_conninfo(url.set(password=None))}"
+
+
+def _environment(url: URL) -> dict[str, str]:
+    """The password goes by the environment of a child: the command line is public on the machine."""
+    return {**os.environ, "PGPASSWORD": str(url.password)} if url.password else dict(os.environ)
+
+
+def _all_of(words: IO[bytes]) -> str:
+    words.seek(0)
+    return words.read().decode(errors="replace")
+
+
+def _complaint(words: str) -> str:
+    """The line that names the error; what follows it (context, a caret) explains it to programmers."""
+    lines = words.strip().splitlines() or ["?"]
+    return next((line for line in lines if "ERROR:" in line or "error:" in line), lines[-1])

@@ -10,11 +10,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from deploy.backup.places import Places
 from deploy.backup.restore import SETTINGS_HELP, send_everything_again
-from deploy.backup.sources import BackupFailed
+from deploy.backup.sources import BackupFailed, one_line
 from deploy.run import add_bases, chosen_stack
 
 
@@ -25,11 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--settings", action="store_true", help=SETTINGS_HELP)
     given = parser.parse_args(arguments)
     try:
-        places = Places.of_settings() if given.settings else Places.of_stack(chosen_stack(given))
+        places = Places.of_settings() if given.settings else Places.kept_by(chosen_stack(given))
         for name, url in places.databases.items():
             print(f"{name}: {send_everything_again(url)} sự kiện sẽ được gửi lại")
-    except (BackupFailed, SQLAlchemyError, OSError) as error:
-        print(f"Không làm được: {(str(error).splitlines() or ['?'])[0]}", file=sys.stderr)
+    except (BackupFailed, OSError) as error:
+        print(f"Không làm được: {one_line(error)}", file=sys.stderr)
         return 1
     return 0
 

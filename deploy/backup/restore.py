@@ -15,20 +15,25 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from sqlalchemy import URL, text
+from sqlalchemy import URL
 
+from deploy.backup import postgres, sqlite
 from deploy.backup.kafka import ends_of
 from deploy.backup.manifest import Manifest
 from deploy.backup.places import Places, empty_places, file_of, is_sqlite
-from deploy.backup.postgres import is_empty, restore_dump
-from deploy.backup.sources import BackupFailed, flush
-from deploy.backup.sqlite import BROKER_FILE, check_file
+from deploy.backup.sources import BackupFailed, flush, one_line
+from deploy.backup.sqlite import BROKER_FILE
 from deploy.run import add_bases, chosen_stack
 from shared.clock import local
 from shared.messaging.connection import BrokerAddress
-from shared.persistence.engine import open_engine
 
 SETTINGS_HELP = "databases and broker of the services' settings (TANNHA_…) instead of a folder"
+
+KEYS_HINT = (
+    "Phiên đăng nhập đã thu hồi sau lúc ấy lại có hiệu lực: thay cặp khoá đăng nhập trước khi mở lại"
+    " (bước 5 của docs/runbooks/restore.md); thư mục mới của `make run` tự có cặp khoá mới."
+)
+"""Recalls that came after the photograph are not in it, and a token is good for twelve hours."""
 
 
 def restore(backup: Path, places: Places) -> Manifest:
@@ -38,36 +43,24 @@ def restore(backup: Path, places: Places) -> Manifest:
     names = {file.name for file in manifest.files}
     for name, url in places.databases.items():
         if _file_name(name, url) not in names:
-            raise BackupFailed(f"Bản sao lưu không có {_file_name(name, url)}.")
+            kind = "sqlite" if f"{name}.db" in names else "postgres"
+            raise BackupFailed(f"Bản sao lưu không có {_file_name(name, url)}; nó là của {kind}.")
         _demand_empty(name, url)
     log_file = places.broker_file
     if log_file is not None and log_file.exists():
         raise BackupFailed(f"{log_file} đã có; chỉ khôi phục vào chỗ trống.")
     if places.kafka is not None:
         _demand_empty_topics(places.kafka)
-    for name, url in places.databases.items():
-        _fill(backup / _file_name(name, url), url)
-    if log_file is not None and BROKER_FILE in names:
-        _place_file(backup / BROKER_FILE, log_file)
-    else:
-        for url in places.databases.values():
-            send_everything_again(url)
+    _fill_all(backup, places, log_file if BROKER_FILE in names else None)
     return manifest
 
 
 def send_everything_again(url: URL) -> int:
     """Marks every event of an outbox as unsent; returns how many. For topics that begin empty.
 
-    Raises BackupFailed for a file that is not there.
+    However many they are: no limit of time holds here. Raises BackupFailed.
     """
-    if is_sqlite(url) and not file_of(url).exists():
-        raise BackupFailed(f"{file_of(url)} không có.")
-    engine = open_engine(url)
-    try:
-        with engine.begin() as connection:
-            return connection.execute(text("UPDATE outbox SET sent_at = NULL")).rowcount
-    finally:
-        engine.dispose()
+    return sqlite.mark_unsent(file_of(url)) if is_sqlite(url) else postgres.mark_unsent(url)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,11 +81,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     moment = local(manifest.taken_at)
     print(f"Đã khôi phục trạng thái lúc {moment:%H:%M:%S} ngày {moment:%d/%m/%Y}.")
     print("Việc được xác nhận sau lúc ấy không có trong bản sao; xem docs/runbooks/restore.md.")
+    print(KEYS_HINT)
     return 0
 
 
 def _chosen_places(given: argparse.Namespace) -> AbstractContextManager[Places]:
-    return nullcontext(Places.of_settings()) if given.settings else empty_places(chosen_stack(given))
+    if given.settings:
+        return nullcontext(Places.of_settings())
+    given.free_ports = (
+        True  # only for the time of the restore: the old product may still run on the usual ones
+    )
+    return empty_places(chosen_stack(given))
 
 
 def _file_name(name: str, url: URL) -> str:
@@ -103,7 +102,7 @@ def _demand_empty(name: str, url: URL) -> None:
     if is_sqlite(url):
         if file_of(url).exists():
             raise BackupFailed(f"{file_of(url)} đã có; chỉ khôi phục vào chỗ trống.")
-    elif not is_empty(url):
+    elif not postgres.is_empty(url):
         raise BackupFailed(f"Cơ sở dữ liệu của {name} không trống; chỉ khôi phục vào chỗ trống.")
 
 
@@ -116,18 +115,42 @@ def _demand_empty_topics(broker: BrokerAddress) -> None:
         )
 
 
-def _fill(copy: Path, url: URL) -> None:
+def _fill_all(backup: Path, places: Places, log_file: Path | None) -> None:
+    """All databases, and the log where it goes with them. Raises BackupFailed, also saying what is done."""
+    filled: list[str] = []
+    try:
+        for name, url in places.databases.items():
+            _fill(backup / _file_name(name, url), url, unsent=log_file is None)
+            filled.append(name)
+        if log_file is not None:
+            _place_file(backup / BROKER_FILE, log_file)
+    except (BackupFailed, OSError) as error:
+        done = f" Đã có dữ liệu: {', '.join(filled)}; làm trống trước khi thử lại." if filled else ""
+        raise BackupFailed(f"{one_line(error)}{done}") from error
+
+
+def _fill(copy: Path, url: URL, *, unsent: bool) -> None:
+    """A database that has tables is whole, and marked: another one would keep what was under way for ever."""
     if is_sqlite(url):
-        _place_file(copy, file_of(url))
+        _place_file(copy, file_of(url), unsent=unsent)
     else:
-        restore_dump(copy, url)
+        postgres.restore_dump(copy, url, unsent=unsent)
 
 
-def _place_file(copy: Path, target: Path) -> None:
+def _place_file(copy: Path, target: Path, *, unsent: bool = False) -> None:
+    """All or nothing: the file has its name when nothing is left to do to it."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    shutil.copyfile(copy, target)
-    target.chmod(0o600)
-    check_file(target)
+    part = target.with_name(f"{target.name}.part")
+    try:
+        shutil.copyfile(copy, part)
+        part.chmod(0o600)
+        if unsent:
+            sqlite.mark_unsent(part)
+        sqlite.check_file(part)
+        flush(part)
+        part.rename(target)
+    finally:
+        part.unlink(missing_ok=True)
     flush(target)
 
 

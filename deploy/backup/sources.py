@@ -80,6 +80,14 @@ FACTS = {
 }
 """The questions that `facts` asks, the same in both dialects."""
 
+MARK_UNSENT = "UPDATE outbox SET sent_at = NULL"
+"""What makes a relay send everything again, the same in both dialects."""
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, for a person who wants one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
 
 def flush(file: Path) -> None:
     """Waits until the file and its name are on the disk."""

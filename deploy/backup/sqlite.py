@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from deploy.backup.sources import FACTS, HOLD_SECONDS, BackupFailed, DatabaseFacts, flush
+from deploy.backup.sources import FACTS, HOLD_SECONDS, MARK_UNSENT, BackupFailed, DatabaseFacts, flush
 
 BROKER_FILE = "broker.sqlite3"
 
@@ -131,6 +131,15 @@ class EmbeddedLog:
     def close(self) -> None:
         """Lets go of the pin."""
         self._file.close()
+
+
+def mark_unsent(file: Path) -> int:
+    """Marks every event of an outbox as unsent; returns how many. Raises BackupFailed."""
+    with closing(_open(file)) as connection:
+        try:
+            return connection.execute(MARK_UNSENT).rowcount
+        except sqlite3.Error as error:
+            raise BackupFailed(f"{file.name}: {error}") from error
 
 
 def check_file(file: Path) -> None:

@@ -23,7 +23,7 @@ class BrokerProcess:
     """
 
     MODULE: ClassVar[str] = "shared.broker"
-    START_SECONDS: ClassVar[float] = 15.0
+    START_SECONDS: ClassVar[float] = 60.0
     security = BrokerSecurity()
 
     def __init__(self, data_dir: Path, port: int = 0, *options: str) -> None:

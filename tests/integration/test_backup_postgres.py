@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, make_url, text
 
+from deploy.backup import resend as resend_command
 from deploy.backup.photograph import take_backup
 from deploy.backup.places import Places, empty_places
-from deploy.backup.postgres import PostgresDatabase
-from deploy.backup.restore import restore
+from deploy.backup.postgres import PostgresDatabase, connect, is_empty
+from deploy.backup.restore import restore, send_everything_again
 from deploy.backup.sources import BackupFailed
 from deploy.backup.sqlite import EmbeddedLog
+from deploy.postgres.server import ensure_databases
 from deploy.stack import SERVICES, Ports, Stack
 from shared.clock import FixedClock
 from shared.contracts.postal import VisitStarted
@@ -36,11 +38,17 @@ def folder() -> Iterator[Path]:
         yield Path(made)
 
 
+def stack_on_postgres(data: Path) -> Stack:
+    """A product on a server that spares the disk: none of these tests is about a power cut."""
+    stack = Stack(data, Ports.free(), database="postgres")
+    stack.parts["database"].command += ["--set", "fsync=off"]
+    return stack
+
+
 @pytest.fixture(scope="module")
 def places(folder: Path) -> Iterator[Places]:
     """Three databases on a server of their own, with one event published, and a broker's file."""
-    stack = Stack(folder / "data", Ports.free(), database="postgres")
-    with empty_places(stack) as made:
+    with empty_places(stack_on_postgres(folder / "data")) as made:
         for url in made.databases.values():
             engine = open_engine(url)
             MessagingTable.metadata.create_all(engine)
@@ -103,7 +111,7 @@ def test_what_is_restored_is_the_moment_of_the_backup(folder: Path, places: Plac
     log = Slow(places.broker_folder or Path())
     taken = take_backup(log, databases, folder / "backup", FixedClock(NOW))
     assert {file.name for file in taken.files} > {f"{name}.dump" for name in SERVICES}
-    with empty_places(Stack(folder / "new", Ports.free(), database="postgres")) as empty:
+    with empty_places(stack_on_postgres(folder / "new")) as empty:
         restore(folder / "backup", Places(empty.databases))
         engine = open_engine(empty.databases["postal_bridge"])
         assert "visit-1" in keys(engine)
@@ -111,6 +119,81 @@ def test_what_is_restored_is_the_moment_of_the_backup(folder: Path, places: Plac
         engine.dispose()
         with pytest.raises(BackupFailed, match="chỗ trống"):
             restore(folder / "backup", Places(empty.databases))
+
+
+BEFORE_MARKING = """
+CREATE FUNCTION before_marking() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {}; RETURN NEW; END $$;
+CREATE TRIGGER before_marking BEFORE UPDATE ON outbox FOR EACH ROW EXECUTE FUNCTION before_marking();
+"""
+"""A trigger stands for an outbox of which every event costs time, or one that cannot be marked at all."""
+
+
+def backup_with(places: Places, folder: Path, before_marking: str) -> None:
+    """A backup whose outbox of postal_bridge does this before an event is marked as unsent."""
+    with connect(places.databases["postal_bridge"]) as connection:
+        connection.execute("UPDATE outbox SET sent_at = now()")
+        connection.execute(BEFORE_MARKING.format(before_marking).encode())
+    try:
+        log, databases = places.sources()
+        take_backup(log, databases, folder, FixedClock(NOW))
+    finally:
+        with connect(places.databases["postal_bridge"]) as connection:
+            connection.execute("DROP FUNCTION before_marking CASCADE")
+
+
+def empty_databases(places: Places, prefix: str) -> Places:
+    """Three new databases on the same server."""
+    made = {name: url.set(database=f"{prefix}_{name}") for name, url in places.databases.items()}
+    server = places.databases["intake"].set(drivername="postgresql", database="postgres")
+    ensure_databases(
+        server.render_as_string(hide_password=False), [str(url.database) for url in made.values()]
+    )
+    return Places(made)
+
+
+def hurried(places: Places) -> Places:
+    """The same databases for somebody whom the server allows 250 ms for each statement."""
+    options = {"options": "-c statement_timeout=250 -c idle_in_transaction_session_timeout=250"}
+    return Places({name: url.update_query_dict(options) for name, url in places.databases.items()})
+
+
+def test_no_limit_of_time_ends_a_restore_or_a_sending_again(folder: Path, places: Places) -> None:
+    """Years of events take longer to mark than a person waits; cut off there, they would never be sent."""
+    backup_with(places, folder / "slow", "PERFORM pg_sleep(0.5)")
+    empty = hurried(empty_databases(places, "slow"))
+    restore(folder / "slow", empty)
+    url = empty.databases["postal_bridge"]
+    with connect(url) as connection:
+        counted = connection.execute("SELECT count(*), count(sent_at) FROM outbox").fetchone()
+    assert counted is not None
+    events, sent = counted
+    assert events > 0
+    assert sent == 0
+    assert send_everything_again(url) == events
+
+
+def test_a_database_whose_events_cannot_be_marked_stays_empty(folder: Path, places: Places) -> None:
+    """It would pass for restored, and what was under way at the instant be lost in silence."""
+    backup_with(places, folder / "bad", "RAISE EXCEPTION 'no\nroom'")
+    empty = empty_databases(places, "bad")
+    with pytest.raises(BackupFailed, match="Đã có dữ liệu: intake, routing;") as refusal:
+        restore(folder / "bad", empty)
+    assert "\n" not in str(refusal.value)
+    assert "ERROR:  no" in str(refusal.value)
+    assert is_empty(empty.databases["postal_bridge"])
+
+
+def test_what_a_server_objects_to_is_one_line(
+    places: Places, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A traceback at night tells nobody what to do."""
+    nowhere = {name: url.set(database="postgres") for name, url in places.databases.items()}
+    monkeypatch.setattr(Places, "of_settings", classmethod(lambda _cls: Places(nowhere)))
+    assert resend_command.main(["--settings"]) == 1
+    told = capsys.readouterr()
+    assert told.err.startswith("Không làm được: postgres: ")
+    assert told.err.count("\n") == 1
+    assert told.out == ""
 
 
 def test_a_server_that_is_away_is_said_without_its_password() -> None:

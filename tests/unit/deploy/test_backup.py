@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
 from deploy.backup import __main__ as backup_command
 from deploy.backup import resend as resend_command
 from deploy.backup import restore as restore_command
 from deploy.backup.kafka import KafkaEnds
-from deploy.backup.manifest import Manifest, events_to_come
+from deploy.backup.manifest import Manifest, describe, events_to_come
 from deploy.backup.photograph import pin_together, take_backup
 from deploy.backup.places import Places
 from deploy.backup.restore import restore
 from deploy.backup.sources import BackupFailed, DatabaseFacts
 from deploy.backup.sqlite import BROKER_FILE, EmbeddedLog, SqliteDatabase
+from deploy.part import ROOT
 from deploy.stack import SERVICES, Stack
 from shared.clock import FixedClock
 from shared.contracts.postal import VisitStarted
@@ -33,6 +39,7 @@ from shared.messaging.tables import MessagingTable
 from shared.messaging.unit_of_work import Transactions
 from shared.persistence.engine import open_engine
 from shared.testing.broker_process import free_port
+from shared.web.keys import PRIVATE_NAME, PUBLIC_NAME, load_private_key, load_public_key
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 PATIENCE = 10.0
@@ -416,6 +423,45 @@ def test_without_the_log_every_event_is_sent_again_and_has_no_second_effect(
     engine.dispose()
 
 
+def test_a_file_has_its_name_only_when_its_events_are_marked(
+    tmp_path: Path, product: Product, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A database that passes for restored keeps for ever what was under way at the instant."""
+    made = tmp_path / "backup"
+    taken = take_backup(*product.places().sources(), made, FixedClock(NOW))
+    with closing(sqlite3.connect(made / "routing.db")) as copy:
+        copy.execute("DROP TABLE outbox")
+    replace(taken, files=tuple(describe(made / file.name) for file in taken.files)).write(made)
+    empty = in_folder(tmp_path / "new").databases
+    with pytest.raises(BackupFailed, match="Đã có dữ liệu: intake;") as refusal:
+        restore(made, Places(empty))
+    assert "no such table: outbox" in str(refusal.value)
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["intake.db"]
+    assert restore_command.main([str(made), "--data", str(tmp_path / "newer"), "--broker", "kafka"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_backup_of_the_other_kind_of_database_says_so(tmp_path: Path, product: Product) -> None:
+    """One forgotten word on the command line would look like a broken backup."""
+    take_backup(*product.places().sources(), tmp_path / "backup", FixedClock(NOW))
+    on_a_server = {name: make_url(f"postgresql+psycopg://tannha@127.0.0.1:9/{name}") for name in SERVICES}
+    with pytest.raises(BackupFailed, match="sqlite"):
+        restore(tmp_path / "backup", Places(on_a_server))
+
+
+def test_the_runbooks_command_makes_a_new_pair_of_keys(tmp_path: Path) -> None:
+    """Sign-ins recalled after the instant would stay good, because the step that ends them does not work."""
+    runbook = (ROOT / "docs" / "runbooks" / "restore.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r'\.venv/bin/python -c "(.+)"', runbook)
+    (tmp_path / "deploy" / "secrets").mkdir(parents=True)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", command], cwd=tmp_path, env=environment, check=True)
+    secrets = tmp_path / "deploy" / "secrets"
+    private = load_private_key(secrets / PRIVATE_NAME)
+    assert load_public_key(secrets / PUBLIC_NAME).thumbprint() == private.thumbprint()
+    assert {file.name for file in secrets.iterdir()} == set(re.findall(r"session-\w+\.pem", runbook))
+
+
 # --- the commands -----------------------------------------------------------------------------------
 
 
@@ -429,16 +475,20 @@ def test_the_commands_say_in_one_line_what_they_did(
     assert str(made) in told
     assert "việc ghi phải chờ" in told
     assert restore_command.main([str(made), "--data", str(tmp_path / "new")]) == 0
-    assert "Đã khôi phục" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "Đã khôi phục" in told
+    assert told.count("cặp khoá đăng nhập") == 1
     assert restore_command.main([str(made), "--data", str(tmp_path / "new")]) == 1
     assert "chỗ trống" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
 def test_a_folder_without_a_product_is_said_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A mistyped folder would make an empty backup every night."""
-    assert backup_command.main(["--data", str(tmp_path / "none"), "--to", str(tmp_path / "backups")]) == 1
+    place = ["--data", str(tmp_path / "none"), "--database", database]
+    assert backup_command.main([*place, "--to", str(tmp_path / "backups")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert not list(tmp_path.glob("backups/*"))
     assert not (tmp_path / "none").exists()
