@@ -104,11 +104,12 @@ class Crowd:
     _to_be_moved: set[str] = field(default_factory=set)
 
     def work(self) -> None:
-        """Callers, one dispatcher for all offices, one person who makes the workers' visits."""
+        """Callers; one dispatcher and one cashier for all offices; one person who makes all visits."""
         for number in range(self.callers):
             self._begin(f"caller-{number}", Caller(self, number))
         self._begin("dispatcher", Dispatcher(self))
         self._begin("doors", Visitor(self))
+        self._begin("cashier", Cashier(self))
 
     def stop(self) -> None:
         """Lets each client finish the question at hand."""
@@ -142,7 +143,7 @@ class Crowd:
         """Announces that a caller goes on to change this request."""
         self._to_be_moved.add(request_id)
 
-    def _begin(self, name: str, person: Caller | Dispatcher | Visitor) -> None:
+    def _begin(self, name: str, person: Caller | Dispatcher | Visitor | Cashier) -> None:
         def run() -> None:
             try:
                 person.work()
@@ -239,6 +240,27 @@ class Visitor:
                 with contextlib.suppress(Refused):
                     doors.visit(worker, visit)
                 return
+
+
+@dataclass
+class Cashier:
+    """Counts what workers bring in the middle of the day: all of it, or, every third time, the half."""
+
+    crowd: Crowd
+
+    def work(self) -> None:
+        """One worker after the other, while new money comes in at the doors."""
+        product = self.crowd.product()
+        for turn, _ in enumerate(self.crowd.turns(1.0)):
+            self._count(product, OFFICES[turn % len(OFFICES)], share=2 if turn % 3 == 2 else 1)
+
+    def _count(self, product: PatientProduct, office: str, share: int) -> None:
+        cashier, day = accounts.cashier(office), self.crowd.day.isoformat()
+        for book in product.get("postal_bridge", "/api/cashbooks", cashier, day=day)["cashbooks"]:
+            counted = {ledger: book["in_hand"][ledger] // share for ledger in ("fee", "fare")}
+            if any(counted.values()):
+                path = f"/api/cashbooks/{book['worker_id']}/{day}/deposit"
+                product.post("postal_bridge", path, counted | {"explanation": "Nộp giữa ca"}, cashier)
 
 
 def local_people(day: date, first_number: int) -> Iterator[Citizen]:

@@ -8,37 +8,18 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from deploy.stack import SERVICES
 from services.postal_bridge.domain.custody import Act, By, Chain, Entry, Holder, HolderKind
-from shared.contracts.topics import TOPICS, consumed_by
+from shared.contracts.topics import consumed_by
 from tests.faults.evidence import Evidence, Logged
+from tests.faults.findings import Finding, Wrong, differences
 from tests.faults.ledger import Ask
+from tests.faults.money import cash_books
 
 SUBMIT = "/api/operator/requests"
-
-
-class Wrong(StrEnum):
-    """How a guarantee can be broken."""
-
-    LOST = "lost"
-    DOUBLED = "doubled"
-    PHANTOM = "phantom"
-    ORDER = "order"
-    STUCK = "stuck"
-    CUSTODY = "custody"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One broken guarantee and where it shows."""
-
-    wrong: Wrong
-    what: str
 
 
 def judge(asks: Sequence[Ask], evidence: Evidence, *, shuffled: bool = False) -> list[Finding]:
@@ -53,6 +34,7 @@ def judge(asks: Sequence[Ask], evidence: Evidence, *, shuffled: bool = False) ->
         *_promises(asks, evidence),
         *_visits(asks, evidence),
         *_custody(evidence),
+        *cash_books(asks, evidence),
         *_notices(evidence),
         *(finding for service in SERVICES for finding in _outbox(service, evidence)),
         *(finding for service in SERVICES for finding in _inbox(service, evidence)),
@@ -162,7 +144,7 @@ def _visits(asks: Sequence[Ask], evidence: Evidence) -> Iterator[Finding]:
         if ask.acknowledged and "/steps/" in ask.path:
             _, _, _, visit_id, _, step = ask.path.split("/")
             told[visit_id, step] += 1
-    yield from _compare("step", told, steps)
+    yield from differences("step", told, steps)
     stops = {r["stop_id"]: r["state"] for r in evidence.rows("routing", "SELECT stop_id, state FROM stop")}
     agreed = evidence.rows("intake", "SELECT appointment_id, status FROM appointment")
     statuses = {row["appointment_id"]: row["status"] for row in agreed}
@@ -181,16 +163,7 @@ def _visits(asks: Sequence[Ask], evidence: Evidence) -> Iterator[Finding]:
     ):
         kept = Counter(tuple(row.values()) for row in evidence.rows("postal_bridge", ours))
         copied = Counter(tuple(row.values()) for row in evidence.rows("intake", theirs))
-        yield from _compare(what, kept, copied)
-
-
-def _compare(what: str, expected: Counter[Any], found: Counter[Any]) -> Iterator[Finding]:
-    for thing in expected.keys() | found.keys():
-        if found[thing] < expected[thing]:
-            yield Finding(Wrong.LOST, f"{what} {thing}: {expected[thing]} expected, {found[thing]} found")
-        elif found[thing] > expected[thing]:
-            wrong = Wrong.DOUBLED if expected[thing] else Wrong.PHANTOM
-            yield Finding(wrong, f"{what} {thing}: {expected[thing]} expected, {found[thing]} found")
+        yield from differences(what, kept, copied)
 
 
 def _custody(evidence: Evidence) -> Iterator[Finding]:
@@ -234,7 +207,7 @@ def _notices(evidence: Evidence) -> Iterator[Finding]:
     queued = evidence.rows("intake", "SELECT notice_id FROM notice WHERE state = 'queued'")
     yield from (Finding(Wrong.STUCK, f"notice {row['notice_id']} waits") for row in queued)
     ended = evidence.rows("intake", "SELECT notice_id FROM notice WHERE state <> 'queued'")
-    yield from _compare("end of notice", Counter(row["notice_id"] for row in ended), told)
+    yield from differences("end of notice", Counter(row["notice_id"] for row in ended), told)
 
 
 # --- how events travelled ---------------------------------------------------------------------------
@@ -279,7 +252,7 @@ def _inbox(service: str, evidence: Evidence) -> Iterator[Finding]:
         rows = evidence.rows(topic.owner, query, topic=topic.name)
         published.update(row["event_id"] for row in rows)
         heads |= {s: n for s, n in _heads(topic.owner, evidence).items() if s[0] == topic.name}
-    yield from _compare(f"event in the inbox of {service}", published, inbox)
+    yield from differences(f"event in the inbox of {service}", published, inbox)
     for stream in heads.keys() | gate.keys():
         head, position = heads.get(stream, 0), gate.get(stream, 0)
         if position < head:
@@ -313,32 +286,6 @@ def repeated_in_log(log: Iterable[Logged]) -> int:
     """How many records are second deliveries: allowed, the inbox drops them."""
     counts = Counter(record.event_id for record in log)
     return sum(counts.values()) - len(counts)
-
-
-def still_moving(evidence: Evidence) -> str:
-    """What has not come to rest yet, in a few words; empty when all is quiet."""
-    (row,) = evidence.rows("intake", "SELECT count(*) AS n FROM notice WHERE state = 'queued'")
-    return events_on_the_way(evidence) or (f"intake: {row['n']} notices queued" if row["n"] else "")
-
-
-def events_on_the_way(evidence: Evidence) -> str:
-    """What is unsent, parked or not applied yet, in a few words; empty when every event has arrived."""
-    for service in SERVICES:
-        for what, query in (
-            ("unsent", "SELECT count(*) AS n FROM outbox WHERE sent_at IS NULL"),
-            ("parked", "SELECT count(*) AS n FROM parked_event"),
-        ):
-            (row,) = evidence.rows(service, query)
-            if row["n"]:
-                return f"{service}: {row['n']} {what}"
-    for topic in TOPICS:
-        query = "SELECT coalesce(sum(sequence), 0) AS n FROM {} WHERE topic = :topic"
-        (head,) = evidence.rows(topic.owner, query.format("stream_head"), topic=topic.name)
-        for service in topic.consumers:
-            (gate,) = evidence.rows(service, query.format("gate"), topic=topic.name)
-            if gate["n"] < head["n"]:
-                return f"{service}: {head['n'] - gate['n']} of {topic.name} to come"
-    return ""
 
 
 def instant(value: str | datetime) -> str:

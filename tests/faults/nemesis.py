@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import signal
 import time
@@ -10,11 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deploy.stack import SERVICES, Stack
+from tests.faults.up import is_up
 
 VICTIMS = ("broker", *(f"{service}-{role}" for service in SERVICES for role in ("api", "worker")))
 """All parts that carry events. The fake Zalo server stands for the world outside and stays."""
 
 CRASH_VARIABLE = "TANNHA_CRASH_AT"
+UP_SECONDS = 30.0
+"""So long a victim may take to come up; it is struck then in any case."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,22 @@ class Nemesis:
         """Writes a line into the timeline."""
         self.timeline.append(f"{time.monotonic() - self._began:6.1f} s  {what}")
 
-    def run(self) -> None:
-        """Returns after the last victim was started again."""
+    def run(self, latest: float = math.inf) -> None:
+        """Strikes by the schedule; returns after the last victim was started again, or when it is `latest`.
+
+        Who was struck before must have come up again, or it would never get to work: on a busy machine the
+        rest of the schedule is put off until then.
+        """
         began = time.monotonic()
         for strike in self.strikes:
             self._watch_until(lambda due=began + strike.at: time.monotonic() >= due)  # type: ignore[misc]
+            given_up = time.monotonic() + UP_SECONDS
+            began += self.watch(
+                lambda part=strike.part, end=given_up: is_up(self.stack, part) or time.monotonic() > end,  # type: ignore[misc]
+                2 * UP_SECONDS,
+            )
+            if time.monotonic() > latest:
+                return
             self.kill(strike.part, strike.down)
 
     def kill(self, name: str, down: float) -> None:

@@ -19,7 +19,6 @@ from deploy.backup.photograph import take_backup
 from deploy.backup.places import Places
 from deploy.backup.restore import restore
 from deploy.demo.api import Product, Refused
-from deploy.run import open_the_office
 from deploy.stack import Ports, Stack
 from shared.clock import local_date
 from tests.faults.clients import Crowd, PatientProduct
@@ -27,22 +26,25 @@ from tests.faults.evidence import Evidence, read_log
 from tests.faults.judge import SUBMIT, judge
 from tests.faults.ledger import Ask, Ledger
 from tests.faults.nemesis import Nemesis
-from tests.faults.product_run import at_the_doors, drain, plan_once_more, sign_everybody_in
+from tests.faults.product_run import at_the_doors, next_working_morning, plan_once_more, sign_everybody_in
+from tests.faults.quiet import drain
 from tests.faults.torn import torn
 
 SEED = 11
-WARM_UP_SECONDS = 60.0
+WARM_UP_SECONDS = 150.0
+"""Patience for a machine that does other things too; on two quiet cores each wait is over in seconds."""
 ENOUGH = 40
 EXTRA_BACKUPS = 1
 MORE_REQUESTS = 5
 
-pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.long, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.long, pytest.mark.timeout(900)]
 
 
 def test_a_restored_backup_has_lost_nothing_that_was_promised_before_it(tmp_path: Path) -> None:
     """On the worst day the office would work on with half-told stories, and nobody would see it."""
     first = Stack(tmp_path / "data", Ports.free())
-    open_the_office(first.clock)
+    # Late in the day nobody can be visited any more; what this proves must not depend on the hour.
+    first.clock.set(next_working_morning())
     before, after, backup, manifest = photograph_under_load(first, tmp_path)
     for made in (backup, *tmp_path.glob("extra-*")):
         assert torn(made, tmp_path / "scratch" / made.name) == []

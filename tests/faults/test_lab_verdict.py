@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.disk import full_disk
-from tests.faults.judge import Wrong
+from tests.faults.findings import Wrong
 from tests.faults.lab.verdict import Marks, compare
 
 PUBLISHED: Marks = {"visit-1": ["a", "b", "c"], "visit-2": ["d"]}

@@ -10,13 +10,14 @@ import pytest
 
 from deploy.stack import SERVICES
 from tests.faults.__main__ import main
-from tests.faults.judge import Finding, Wrong
+from tests.faults.findings import Finding, Wrong
 from tests.faults.nemesis import VICTIMS
 from tests.faults.product_run import Bases, Result, prepared_stack, twin_of
-from tests.faults.scenarios import SCENARIOS, kills
+from tests.faults.quiet import Drained
+from tests.faults.scenarios import SCENARIOS, SECONDS_PER_KILL, kills
 
 
-def result(tmp_path: Path, *findings: Finding, drain: float = 1.0) -> Result:
+def result(tmp_path: Path, *findings: Finding, up: float = 1.0, drain: float = 1.0) -> Result:
     """A run of which only the verdict matters."""
     return Result(
         fault="kill-9",
@@ -29,7 +30,7 @@ def result(tmp_path: Path, *findings: Finding, drain: float = 1.0) -> Result:
         sent_again=0,
         refused=Counter(),
         requests=3,
-        drain=drain,
+        drained=Drained(up, drain),
         findings=list(findings),
         crashes=[],
         timeline=[],
@@ -39,9 +40,10 @@ def result(tmp_path: Path, *findings: Finding, drain: float = 1.0) -> Result:
 
 def test_a_finding_and_a_late_end_are_no_success(tmp_path: Path) -> None:
     """`make faults` would answer 0 although a promise was broken."""
-    assert result(tmp_path).is_clean(drain_limit=10)
-    assert not result(tmp_path, Finding(Wrong.LOST, "a request")).is_clean(drain_limit=10)
-    assert not result(tmp_path, drain=11).is_clean(drain_limit=10)
+    assert result(tmp_path).is_clean(up_limit=30, drain_limit=10)
+    assert not result(tmp_path, Finding(Wrong.LOST, "a request")).is_clean(up_limit=30, drain_limit=10)
+    assert not result(tmp_path, up=31).is_clean(up_limit=30, drain_limit=10)
+    assert not result(tmp_path, drain=11).is_clean(up_limit=30, drain_limit=10)
 
 
 def test_the_figures_are_json(tmp_path: Path) -> None:
@@ -52,7 +54,7 @@ def test_the_figures_are_json(tmp_path: Path) -> None:
 
 def test_the_long_run_kills_often_enough() -> None:
     """The proof by two hundred kills would quietly become one by fewer."""
-    strikes = kills(9, SCENARIOS["kill-9"].seconds)
+    strikes = kills(9, SCENARIOS["kill-9"].lasts(Bases()), SECONDS_PER_KILL["embedded"])
     assert len(strikes) >= 200
     assert {strike.part for strike in strikes} == set(VICTIMS)
 

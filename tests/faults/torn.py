@@ -18,6 +18,9 @@ from shared.messaging.connection import BrokerAddress
 from shared.testing.broker_process import BrokerProcess
 from tests.faults.evidence import Logged, read_log
 
+START_SECONDS = 120.0
+"""Patience with a broker that starts on a machine where people are at work."""
+
 
 def torn(backup: Path, scratch: Path) -> list[str]:
     """Every place where the copies of a backup contradict each other; empty when they are of one instant.
@@ -27,9 +30,12 @@ def torn(backup: Path, scratch: Path) -> list[str]:
     folder = scratch / "broker"
     folder.mkdir(parents=True)
     shutil.copy(backup / BROKER_FILE, folder / BROKER_FILE)
-    with BrokerProcess(folder) as broker:
+    broker = BrokerProcess(folder).start(START_SECONDS)
+    try:
         log = read_log(broker.bootstrap)
         offsets = {service: committed(broker.bootstrap, service) for service in SERVICES}
+    finally:
+        broker.kill()
     return [*_gates(backup), *_sent(backup, log), *_offsets(backup, log, offsets)]
 
 

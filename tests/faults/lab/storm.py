@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from tests.faults.disk import full_disk
 from tests.faults.evidence import read_log
-from tests.faults.judge import Finding
+from tests.faults.findings import Finding
 from tests.faults.lab.laboratory import Callers, Lab
 from tests.faults.lab.verdict import judge_publisher, judge_worker
 

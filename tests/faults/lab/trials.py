@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults.judge import Finding
+from tests.faults.findings import Finding
 from tests.faults.lab.laboratory import Lab
 from tests.faults.lab.storm import Outcome, Storm
 

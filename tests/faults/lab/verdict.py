@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from tests.faults.evidence import Logged
-from tests.faults.judge import Finding, Wrong
+from tests.faults.findings import Finding, Wrong
 from tests.faults.lab.laboratory import Lab
 from tests.faults.ledger import Ask
 
