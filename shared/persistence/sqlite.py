@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ BUSY_SECONDS = 5
 A transaction of ours takes milliseconds, so forty in a row are through long before. Who waits longer waits
 for something that is stuck, and a person should be told so instead of looking at a page that hangs.
 """
+ASK_AGAIN_SECONDS = 0.002
 POOL_SIZE = 5
 MAX_OVERFLOW = 45
 """With the five kept open one more than the forty threads of the web server, and some for the background:
@@ -95,17 +97,42 @@ def _begin_in_turn(engine: Engine) -> None:
         if connection.get_execution_options().get("reading"):
             connection.exec_driver_sql("BEGIN")
             return
+        deadline = time.monotonic() + BUSY_SECONDS
         if not connection.info.get("turn"):
             if not turns.take(BUSY_SECONDS):
-                busy = sqlite3.OperationalError("database is locked")
+                busy = sqlite3.OperationalError("database is locked: others of this process were first")
                 raise OperationalError("BEGIN IMMEDIATE", None, busy)
             connection.info["turn"] = True
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        _take_the_write_lock(connection, deadline)
 
+    @event.listens_for(engine, "detach")
     @event.listens_for(engine, "checkin")
-    def _back_in_the_pool(_connection: object, record: Any) -> None:
+    def _over(_connection: object, record: Any) -> None:
         if record.info.pop("turn", False):
             turns.pass_on()
+
+
+def _take_the_write_lock(connection: Any, deadline: float) -> None:
+    """Begins to write as soon as no other process does. Raises OperationalError after the deadline.
+
+    Asked every few milliseconds: SQLite's own way to wait asks ever more rarely, so that one process loses
+    against another that writes again and again, and all who stand behind it lose with it (measured).
+    """
+    driver: sqlite3.Connection = connection.connection.dbapi_connection
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        while time.monotonic() < deadline:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    break
+                time.sleep(ASK_AGAIN_SECONDS)
+            else:
+                return
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises, as all statements of a connection do
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
 
 
 def _stay_with_the_file(engine: Engine, file: DatabaseFile) -> None:

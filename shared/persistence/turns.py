@@ -15,24 +15,23 @@ class Turns:
     that is overtaken often enough gives up although nothing is stuck (measured).
     """
 
-    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _guard: threading.RLock = field(default_factory=threading.RLock)
     _waiting: deque[threading.Lock] = field(default_factory=deque)
 
     def take(self, seconds: float) -> bool:
         """Waits for the turn; False when it did not come in that time, and then it never will."""
         mine = threading.Lock()
+        mine.acquire()
         with self._guard:
             self._waiting.append(mine)
-            mine.acquire()
             if self._waiting[0] is mine:
                 return True
-        if mine.acquire(timeout=seconds):
-            return True
-        with self._guard:
-            if self._waiting[0] is mine:
-                return True  # it came just now
-            self._waiting.remove(mine)
-        return False
+        try:
+            return mine.acquire(timeout=seconds) or not self._leave(mine)
+        except BaseException:
+            if not self._leave(mine):
+                self.pass_on()
+            raise
 
     def pass_on(self) -> None:
         """Ends the turn at hand and begins the next one's."""
@@ -45,3 +44,11 @@ class Turns:
     def waiting(self) -> int:
         """How many have, or wait for, the turn."""
         return len(self._waiting)
+
+    def _leave(self, mine: threading.Lock) -> bool:
+        """Leaves the queue; False when the turn has come just now."""
+        with self._guard:
+            if self._waiting[0] is mine:
+                return False
+            self._waiting.remove(mine)
+            return True
