@@ -13,6 +13,17 @@ from services.routing.domain.solution import Solution
 from shared.errors import NotFound, RuleBroken
 
 
+class PlanOutdated(RuleBroken):
+    """The plan in force can no longer be kept: only a new search helps."""
+
+    code = "plan.outdated"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Lộ trình hiện tại không còn kịp giờ.", hints=("Lập lộ trình lại rồi mới chuyển điểm.",)
+        )
+
+
 @dataclass(frozen=True)
 class MoveOption:
     """Giving a stop to a worker, on the tour where it fits best; `after` is None when a rule forbids it."""
@@ -23,15 +34,11 @@ class MoveOption:
 
 
 def plan_as_it_stands(planning_day: PlanningDay) -> Solution:
-    """The plan in force from now on. Raises RuleBroken when it can no longer be kept."""
+    """The plan in force from now on. Raises PlanOutdated when it can no longer be kept."""
     try:
         return assemble(planning_day.problem, planning_day.open_orders)
     except ValueError as error:
-        raise RuleBroken(
-            "Lộ trình hiện tại không còn kịp giờ.",
-            code="plan.outdated",
-            hints=("Lập lộ trình lại rồi mới chuyển điểm.",),
-        ) from error
+        raise PlanOutdated from error
 
 
 def move_option(planning_day: PlanningDay, present: Solution, stop_id: str, worker_id: str) -> MoveOption:

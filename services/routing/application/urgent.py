@@ -15,12 +15,12 @@ import structlog
 from sqlmodel import Session, col, select
 
 from services.routing.application.commands import InsertUrgentStops
-from services.routing.application.draft import LeftOut, PlanDraft
-from services.routing.application.moving import plan_as_it_stands
+from services.routing.application.draft import PlanDraft
+from services.routing.application.moving import PlanOutdated
 from services.routing.application.planner import draft_of
 from services.routing.application.planning_day import read_day, stops_of
 from services.routing.application.ports import Ports
-from services.routing.application.publishing import URGENT, publish_plan, still_left_out
+from services.routing.application.publishing import URGENT, StopsChanged, publish_plan, still_left_out
 from services.routing.application.records import PlanRow, StopRow
 from services.routing.domain.assemble import insert_urgent
 from services.routing.domain.stops import StopState
@@ -34,6 +34,9 @@ log = structlog.get_logger(__name__)
 
 NEAR = timedelta(hours=24)
 """A window that starts within this time is not left to the next planning by hand."""
+
+MOST_AT_ONCE = 50
+"""So many stops of a day are decided together: others can write in between, and pages go on answering."""
 
 
 def insert_urgent_stops(command: InsertUrgentStops, uow: UnitOfWork, _ports: Ports) -> dict[str, Any]:
@@ -56,8 +59,7 @@ class UrgentPlanner:
 
     def work(self, stopping: threading.Event) -> float:
         """One round for a `SoleWorker`."""
-        self.sweep(stopping)
-        return self.every_seconds
+        return 0.0 if self.sweep(stopping) else self.every_seconds
 
     def sweep(self, stopping: threading.Event | None = None) -> int:
         """Looks after every day once; answers how many stops were decided. A day that fails does not stop
@@ -72,40 +74,42 @@ class UrgentPlanner:
         return decided
 
     def _insert(self, office_id: str, day: date) -> int:
+        """Inserts the next ones; when a stop of the day changed meanwhile fewer, which takes less time."""
+        most = MOST_AT_ONCE
         try:
-            near, draft = self._draft(office_id, day)
-            if near:
+            while most:
+                stop_ids, draft = self._draft(office_id, day, most)
                 command = InsertUrgentStops(office_id=office_id, day=day, draft=draft)
-                self.bus.execute(command, ActorRef.system("routing"))
+                try:
+                    self.bus.execute(command, ActorRef.system("routing"))
+                except StopsChanged:
+                    most = len(stop_ids) // 2
+                else:
+                    return len(stop_ids)
+            log.info("urgent.overtaken", office_id=office_id, day=str(day))
         except Problem as problem:
             log.info("urgent.not_inserted", office_id=office_id, day=str(day), code=problem.problem_code)
-            return 0
         except Exception as error:
             log.exception("urgent.failed", office_id=office_id, day=str(day), error=type(error).__name__)
-            return 0
-        return len(near)
+        return 0
 
-    def _draft(self, office_id: str, day: date) -> tuple[list[StopRow], PlanDraft]:
-        """The near stops, and the plan in force with them in it or left out with a reason.
+    def _draft(self, office_id: str, day: date, most: int) -> tuple[list[str], PlanDraft]:
+        """The next near stops, and the plan in force with them in it, or left out with a reason.
 
-        Made outside of any transaction: while it takes its time nobody else may have to wait. Raises
-        RuleBroken when the plan in force can no longer be kept: then only a new search helps, and the stops
-        go on waiting for it.
+        Made outside of any transaction: while it takes its time nobody else has to wait. Raises PlanOutdated
+        when only a new search helps; then the stops go on waiting for it.
         """
         now = self.transactions.clock()
         with self.transactions.reading() as session:
-            near = [row for row in stops_of(session, office_id, day) if _is_near(row, now)]
+            near = [row.stop_id for row in stops_of(session, office_id, day) if _is_near(row, now)][:most]
             planning_day = read_day(session, office_id, day, now, self.ports)
             known = still_left_out(session, office_id, day)
-        present = plan_as_it_stands(planning_day)
-        solution = insert_urgent(planning_day.problem, present, [row.stop_id for row in near])
-        reasons = {left.stop_id: left.reason for left in solution.unassigned}
-        left_out = tuple(
-            LeftOut(stop_id=row.stop_id, reason_code=reason.code, reason=reason.text)
-            for row in near
-            if (reason := reasons.get(row.stop_id))
-        )
-        return near, draft_of(planning_day, solution).model_copy(update={"unassigned": (*known, *left_out)})
+        try:
+            solution = insert_urgent(planning_day.problem, planning_day.open_orders, near)
+        except ValueError as error:
+            raise PlanOutdated from error
+        draft = draft_of(planning_day, solution)
+        return near, draft.model_copy(update={"unassigned": (*known, *draft.unassigned)})
 
 
 def _days_to_look_at(session: Session, now: datetime) -> list[tuple[str, date]]:

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from services.routing.domain.explain import explain
 from services.routing.domain.insertion import Draft, construct
-from services.routing.domain.problem import Problem
+from services.routing.domain.problem import Problem, Stop
 from services.routing.domain.rules import load_bound, load_levels, refusal
 from services.routing.domain.schedule import route_of
 from services.routing.domain.solution import Route, Solution, Unassigned, totals_of
+
+BROKEN = "these orders of stops break a rule of the problem"
 
 
 def routes_of(problem: Problem, open_ids: Mapping[str, Sequence[str]]) -> list[Route] | None:
@@ -44,13 +46,8 @@ def assemble(problem: Problem, open_ids: Mapping[str, Sequence[str]]) -> Solutio
 
     Raises ValueError when an order breaks a rule: a plan that cannot be kept is never returned.
     """
-    routes = routes_of(problem, open_ids)
-    if routes is None:
-        raise ValueError("these orders of stops break a rule of the problem")
-    draft, empty = Draft(problem, open_ids), Draft(problem)
-    unassigned = tuple(Unassigned(stop.id, explain(draft, empty, stop)) for stop in draft.missing)
-    totals = totals_of(problem, routes, [left.stop_id for left in unassigned])
-    return Solution(tuple(routes), unassigned, totals)
+    draft = Draft(problem, open_ids)
+    return _solution_of(draft, draft.missing)
 
 
 def open_orders(problem: Problem, solution: Solution) -> dict[str, tuple[str, ...]]:
@@ -61,21 +58,39 @@ def open_orders(problem: Problem, solution: Solution) -> dict[str, tuple[str, ..
     }
 
 
-def insert_urgent(problem: Problem, solution: Solution, stop_ids: Iterable[str]) -> Solution:
-    """`solution` with more stops, one after the other, each at its exact cheapest place.
+def insert_urgent(
+    problem: Problem, open_ids: Mapping[str, Sequence[str]], stop_ids: Iterable[str]
+) -> Solution:
+    """The day in these orders with more stops, one after the other, each at its exact cheapest place.
 
-    Nothing else changes worker or order. A stop without a place comes back unassigned with its reason; one
-    that is already planned or done stays where it is. Raises KeyError when the day has no such stop.
+    Nothing else changes worker or order; a stop that is already planned or done stays where it is. One
+    without a place comes back unassigned with its reason; what else is left out is not explained anew.
+    Raises ValueError when the orders break a rule, KeyError when the day has no such stop.
     """
-    draft = Draft(problem, open_orders(problem, solution))
+    if routes_of(problem, open_ids) is None:
+        raise ValueError(BROKEN)
+    draft = Draft(problem, open_ids)
     waiting = {stop.id for stop in draft.missing}
-    for stop_id in stop_ids:
-        insertion = draft.best(stop_id) if problem.stop(stop_id).id in waiting else None
-        if insertion is not None:
+    urgent = [problem.stop(stop_id) for stop_id in dict.fromkeys(stop_ids)]
+    for stop in urgent:
+        if stop.id in waiting and (insertion := draft.best(stop.id)) is not None:
             draft.insert(insertion)
-    return assemble(problem, draft.open_ids)
+    missing = {stop.id for stop in draft.missing}
+    return _solution_of(draft, [stop for stop in urgent if stop.id in missing])
 
 
 def plan_without_solver(problem: Problem) -> Solution:
     """A feasible plan by insertion alone: the start of a search and the answer when there is no solver."""
     return assemble(problem, construct(problem))
+
+
+def _solution_of(draft: Draft, explained: Iterable[Stop]) -> Solution:
+    """A draft worked out, with the reasons for the stops named. Raises ValueError when it breaks a rule."""
+    problem = draft.problem
+    routes = routes_of(problem, draft.open_ids)
+    if routes is None:
+        raise ValueError(BROKEN)
+    empty = Draft(problem)
+    unassigned = tuple(Unassigned(stop.id, explain(draft, empty, stop)) for stop in explained)
+    totals = totals_of(problem, routes, [stop.id for stop in draft.missing])
+    return Solution(tuple(routes), unassigned, totals)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ from .conftest import DAY, DISPATCHER, OFFICE, Routing, appointment
 from .test_pages import browser
 from .test_planning import started, stops_of
 
+Orders = Mapping[str, Sequence[str]]
 AFTERNOON = ("13:30", "15:30")
 
 
@@ -54,22 +56,56 @@ def test_a_near_stop_is_inserted_and_nothing_else_moves(routing: Routing) -> Non
     assert plan_of(routing)["revision"] == 2
 
 
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
+    """What happens while places are sought, one thing at each try."""
+    happening: list[Callable[[], object]] = []
+
+    def sought(problem: Problem, orders: Orders, stop_ids: list[str]) -> Solution:
+        if happening:
+            happening.pop(0)()
+        return insert_urgent(problem, orders, stop_ids)
+
+    monkeypatch.setattr(urgent, "insert_urgent", sought)
+    return happening
+
+
 def test_while_places_are_sought_everybody_else_may_write(
-    routing: Routing, monkeypatch: pytest.MonkeyPatch
+    routing: Routing, meanwhile: list[Callable[[], object]]
 ) -> None:
     """Broken when hundreds of late stops keep all others from writing until each has its place or reason."""
-
-    def meanwhile(problem: Problem, present: Solution, stop_ids: list[str]) -> Solution:
-        routing.hear(appointment(2))
-        return insert_urgent(problem, present, stop_ids)
-
     routing.plan()
     routing.hear(appointment(1))
-    monkeypatch.setattr(urgent, "insert_urgent", meanwhile)
+    meanwhile.append(lambda: routing.hear(appointment(2)))
     assert routing.insert_urgent() == 1
-    monkeypatch.undo()
     assert routing.insert_urgent() == 1, "what came meanwhile is next"
     assert stops_of(plan_of(routing)).keys() == {"s-1", "s-2"}
+
+
+def test_a_rush_in_which_stops_keep_changing_is_still_planned(
+    routing: Routing, meanwhile: list[Callable[[], object]]
+) -> None:
+    """Broken when each change of any stop throws away the work on all others, as long as there are any."""
+    routing.plan()
+    for number in range(1, 9):
+        routing.hear(appointment(number))
+    for hour in ("13:30", "14:00"):
+        window = Window(start=at(DAY, hour), end=at(DAY, "17:00"))
+        moved = AppointmentRescheduled(request_id="r-8", appointment_id="s-8", window=window)
+        meanwhile.append(lambda moved=moved: routing.hear(moved))  # type: ignore[misc]
+    assert routing.insert_urgent() == 2, "half, and half of that, as often as it was overtaken"
+    assert [routing.insert_urgent(), routing.insert_urgent()] == [6, 0]
+
+
+def test_a_great_many_are_decided_in_several_rounds(
+    routing: Routing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken when one round takes so long that nobody else can write, or the rest is forgotten."""
+    monkeypatch.setattr(urgent, "MOST_AT_ONCE", 2)
+    routing.plan()
+    for number in range(1, 6):
+        routing.hear(appointment(number))
+    assert [routing.insert_urgent() for _ in range(4)] == [2, 2, 1, 0]
 
 
 def test_the_service_itself_is_named_as_the_planner(routing: Routing) -> None:

@@ -69,7 +69,7 @@ def test_insertion_takes_the_gap_with_the_smallest_detour() -> None:
     plan = plan_without_solver(replace(day, stops=(*day.stops[:2], home("urgent", "3:00-4:00"))))
     [left] = plan.unassigned
     assert left.stop_id == "urgent"
-    inserted = insert_urgent(day, plan, ["urgent"])
+    inserted = insert_urgent(day, open_orders(day, plan), ["urgent"])
     assert inserted.routes[0].stop_ids == ("a", "urgent", "b")
     assert inserted.totals.travel_seconds == plan.totals.travel_seconds
 
@@ -77,7 +77,7 @@ def test_insertion_takes_the_gap_with_the_smallest_detour() -> None:
 def test_an_urgent_stop_without_a_place_comes_back_with_a_reason() -> None:
     """Would fail if the dispatcher were told nothing when an urgent stop does not fit."""
     day = road([200], [home("far")], [worker(shift="8:00-12:00")])
-    answer = insert_urgent(day, plan_without_solver(day), ["far"])
+    answer = insert_urgent(day, {}, ["far", "far"])
     assert [left.reason.code for left in answer.unassigned] == ["distance.too_far"]
 
 
@@ -121,8 +121,8 @@ def test_an_urgent_insertion_moves_nothing_else(day: Problem, now: int, data: st
     plan = plan_without_solver(day)
     row = data.draw(st.integers(0, len(day.stops)))
     later = at_work(day, plan, now, home("new", load=-1), row)
-    answer = insert_urgent(later, plan, ["new"])
-    assert check(later, answer) == []
+    answer = insert_urgent(later, open_orders(later, plan), ["new"])
+    assert check(later, assemble(later, open_orders(later, answer))) == []
     without = {route.worker_id: [s for s in route.stop_ids if s != "new"] for route in answer.routes}
     assert without == {route.worker_id: list(route.stop_ids) for route in plan.routes}
 
@@ -131,11 +131,10 @@ def test_an_urgent_insertion_moves_nothing_else(day: Problem, now: int, data: st
 @given(days(workers_on_shift=(1, 3)))
 def test_many_urgent_stops_at_once_end_like_one_after_the_other(day: Problem) -> None:
     """Would fail if a rush of late stops were planned otherwise than the same stops coming singly."""
-    singly = plan = assemble(day, {})
-    late = [stop.id for stop in day.stops]
+    late, orders = [stop.id for stop in day.stops], open_orders(day, assemble(day, {}))
     for stop_id in late:
-        singly = insert_urgent(day, singly, [stop_id])
-    assert insert_urgent(day, plan, late).routes == singly.routes
+        orders = open_orders(day, insert_urgent(day, orders, [stop_id]))
+    assert open_orders(day, insert_urgent(day, {}, late)) == orders
 
 
 @settings(max_examples=25, deadline=None)
