@@ -32,6 +32,7 @@ from deploy.backup.sources import (
 )
 from deploy.missing import NotRunnable
 from deploy.postgres.server import find_programs
+from shared.persistence.engine import address_of
 
 PROGRAMS_FROM = "TANNHA_PG_BIN"
 """Environment variable with the folder of pg_dump, pg_restore and psql, for a server newer than these."""
@@ -39,6 +40,9 @@ PROGRAMS_FROM = "TANNHA_PG_BIN"
 NO_LIMITS = """SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN
 ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout', 'lock_timeout')"""
 """The limits that protect people who wait, whoever set them: copying takes as long as it takes."""
+
+SHOWN_SECRETS = ("sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
+"""Secrets that libpq takes from a connection string and not from the environment, as it does the password."""
 
 
 class PostgresDatabase:
@@ -159,12 +163,13 @@ def mark_unsent(url: URL) -> int:
 
 
 def connect(url: URL) -> psycopg.Connection[Any]:
-    """An autocommit connection without limits of time. Raises BackupFailed, without the password."""
+    """An autocommit connection without limits of time. Raises BackupFailed, without any secret."""
+    parts = _parts(url)
     try:
-        connection = psycopg.connect(_conninfo(url), autocommit=True, connect_timeout=5)
+        connection = psycopg.connect(make_conninfo(**parts), autocommit=True, connect_timeout=5)
         connection.execute(NO_LIMITS)
     except psycopg.Error as error:
-        where = url.render_as_string(hide_password=True)
+        where = address_of(url)
         raise BackupFailed(f"Không kết nối được cơ sở dữ liệu {where}: {one_line(error)}") from error
     return connection
 
@@ -204,20 +209,33 @@ def program(name: str) -> str:
         return found
 
 
-def _conninfo(url: URL) -> str:
-    """The address as libpq reads it, with all that the services' own connections take from it."""
+def _parts(url: URL) -> dict[str, Any]:
+    """The address as libpq reads it, with all that the services' own connections take from it.
+
+    Raises BackupFailed for a secret that could only be given to pg_dump and psql for all to see.
+    """
     # Not as a URL: SQLAlchemy writes a space as "+", which libpq leaves as it is.
     _, parts = url.get_dialect()().create_connect_args(url)
-    return make_conninfo(**parts)
+    for name in SHOWN_SECRETS:
+        if name in parts:
+            raise BackupFailed(
+                f"Địa chỉ cơ sở dữ liệu {address_of(url)} có {name}; pg_dump và psql chỉ nhận nó trên dòng"
+                " lệnh, nơi ai trên máy cũng đọc được: sao lưu và khôi phục bằng địa chỉ không có nó."
+            )
+    return dict(parts)
 
 
 def _database_option(url: URL) -> str:
-    return f"--dbname={_conninfo(url.set(password=None))}"
+    parts = _parts(url)
+    parts.pop("password", None)
+    return f"--dbname={make_conninfo(**parts)}"
 
 
 def _environment(url: URL) -> dict[str, str]:
-    """The password goes by the environment of a child: the command line is public on the machine."""
-    return {**os.environ, "PGPASSWORD": str(url.password)} if url.password else dict(os.environ)
+    """The password, wherever in the address it stands, goes by the environment of a child: the command line
+    is public on the machine."""
+    password = _parts(url).get("password")
+    return {**os.environ, "PGPASSWORD": str(password)} if password else dict(os.environ)
 
 
 def _all_of(words: IO[bytes]) -> str:

@@ -9,8 +9,10 @@ topics again from the outboxes, in the old order, and the consumers drop what th
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -47,8 +49,8 @@ def restore(backup: Path, places: Places) -> Manifest:
             raise BackupFailed(f"Bản sao lưu không có {_file_name(name, url)}; nó là của {kind}.")
         _demand_empty(name, url)
     log_file = places.broker_file
-    if log_file is not None and log_file.exists():
-        raise BackupFailed(f"{log_file} đã có; chỉ khôi phục vào chỗ trống.")
+    if log_file is not None:
+        _demand_free(log_file)
     if places.kafka is not None:
         _demand_empty_topics(places.kafka)
     _fill_all(backup, places, log_file if BROKER_FILE in names else None)
@@ -88,9 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _chosen_places(given: argparse.Namespace) -> AbstractContextManager[Places]:
     if given.settings:
         return nullcontext(Places.of_settings())
-    given.free_ports = (
-        True  # only for the time of the restore: the old product may still run on the usual ones
-    )
+    # Only for the time of the restore: the old product may still run on the usual ports.
+    given.free_ports = True
     return empty_places(chosen_stack(given))
 
 
@@ -100,10 +101,21 @@ def _file_name(name: str, url: URL) -> str:
 
 def _demand_empty(name: str, url: URL) -> None:
     if is_sqlite(url):
-        if file_of(url).exists():
-            raise BackupFailed(f"{file_of(url)} đã có; chỉ khôi phục vào chỗ trống.")
+        _demand_free(file_of(url))
     elif not postgres.is_empty(url):
         raise BackupFailed(f"Cơ sở dữ liệu của {name} không trống; chỉ khôi phục vào chỗ trống.")
+
+
+def _demand_free(file: Path) -> None:
+    """Neither the file nor what SQLite would replay into it. Raises BackupFailed with the name."""
+    if os.path.lexists(file):
+        raise BackupFailed(f"{file} đã có; chỉ khôi phục vào chỗ trống.")
+    for beside in sqlite.files_beside(file):
+        if os.path.lexists(beside):
+            raise BackupFailed(
+                f"{beside} còn lại của cơ sở dữ liệu cũ và sẽ trộn dữ liệu cũ vào bản khôi phục;"
+                " chuyển nó đi cùng dữ liệu cũ: chỉ khôi phục vào chỗ trống."
+            )
 
 
 def _demand_empty_topics(broker: BrokerAddress) -> None:
@@ -138,20 +150,22 @@ def _fill(copy: Path, url: URL, *, unsent: bool) -> None:
 
 
 def _place_file(copy: Path, target: Path, *, unsent: bool = False) -> None:
-    """All or nothing: the file has its name when nothing is left to do to it."""
+    """All or nothing: the file has its name when nothing is left to do to it.
+
+    It is made in a new folder of its own, where no journal of a restore that was killed can be waiting.
+    """
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.part")
-    try:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f"{target.name}.", suffix=".part") as folder:
+        part = Path(folder) / target.name
         shutil.copyfile(copy, part)
         part.chmod(0o600)
         if unsent:
             sqlite.mark_unsent(part)
         sqlite.check_file(part)
         flush(part)
+        _demand_free(target)  # the others took their time, and a service may have begun meanwhile
         part.rename(target)
-    finally:
-        part.unlink(missing_ok=True)
-    flush(target)
+        flush(target)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ from typing import Any
 from deploy.backup.sources import FACTS, HOLD_SECONDS, MARK_UNSENT, BackupFailed, DatabaseFacts, flush
 
 BROKER_FILE = "broker.sqlite3"
+REPLAYED = ("-wal", "-shm", "-journal")
+"""Ends of the names of what SQLite reads together with a file, and replays into it if it is still there
+(https://www.sqlite.org/tempfiles.html)."""
 
 
 class SqliteFile:
@@ -131,6 +134,11 @@ class EmbeddedLog:
     def close(self) -> None:
         """Lets go of the pin."""
         self._file.close()
+
+
+def files_beside(file: Path) -> list[Path]:
+    """Where the files would be that SQLite takes for a part of this one."""
+    return [file.with_name(file.name + end) for end in REPLAYED]
 
 
 def mark_unsent(file: Path) -> int:

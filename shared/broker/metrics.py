@@ -18,6 +18,11 @@ from shared.broker.offsets import Committed
 from shared.broker.topics import Topics
 
 _FSYNC_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+ENDED = ("too many", "silent", "not the protocol", "fault of the broker")
+"""Why the broker ends connections."""
+STORING = ("Produce", "Fetch", "ListOffsets", "CreateTopics", "DeleteTopics", "CreatePartitions",
+           "DeleteRecords", "AlterConfigs", "IncrementalAlterConfigs")  # fmt: skip
+"""The APIs that answer KAFKA_STORAGE_ERROR when the disk is full or broken."""
 _SHARED_BY = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -71,6 +76,14 @@ class Metrics:
 
         self._records_in, self._records_out = self.records.labels("in"), self.records.labels("out")
         self._bytes_in, self._bytes_out = self.bytes.labels("in"), self.bytes.labels("out")
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Shows what alerts watch before it happens: a series that begins at 1 has not increased."""
+        for reason in ENDED:
+            self.refused.labels(reason)
+        for api in STORING:
+            self.requests.labels(api, Code.KAFKA_STORAGE_ERROR.name)
 
     def committed(self, seconds: float, works: int) -> None:
         """A transaction has reached the disk. Called from the writing thread."""

@@ -120,11 +120,8 @@ class ParkedEvents:
 
     def list(self, wanted: Wanted | None = None, limit: int = MOST) -> Sequence[Parked]:
         """What is parked, the oldest first; settled ones only when their state is asked for."""
-        wanted = wanted or Wanted()
         with self._transactions.reading() as session:
-            if wanted.state == DISCARDED:
-                return _discarded(session, wanted, limit)
-            return _parked(session, wanted, limit)
+            return parked_in(session, wanted, limit)
 
     def find(self, event_id: str) -> Parked:
         """One that is parked or was discarded, without its body. Raises NotFound."""
@@ -202,6 +199,17 @@ class ParkedEvents:
             envelope = envelope_of(row.body) if row is not None else None
             if envelope is not None and envelope.id != event_id:
                 uow.session.delete(row)
+
+
+def parked_in(session: Session, wanted: Wanted | None = None, limit: int = MOST) -> Sequence[Parked]:
+    """What is parked as one session sees it, so that it agrees with whatever else is read there.
+
+    The oldest first; settled ones only when their state is asked for.
+    """
+    wanted = wanted or Wanted()
+    if wanted.state == DISCARDED:
+        return _discarded(session, wanted, limit)
+    return _parked(session, wanted, limit)
 
 
 def _reason_given(why: str) -> str:

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from sqlmodel import col, func, select
 
 from shared.messaging.guard import Guard
-from shared.messaging.parked import ParkedEvents
+from shared.messaging.parked import parked_in
 from shared.messaging.readings import sequence_sums
 from shared.messaging.tables import GatePosition, OutboxRow, StreamHead
 from shared.web.roles import Role, allow
@@ -24,7 +24,7 @@ def operations_router(guard: Guard) -> APIRouter:
         """What waits to be sent and since when, what is parked and why, and how far each topic has come.
 
         `published` and `applied` are sums of the sequence numbers of all keys by topic: a consumer has heard
-        everything when its sum equals the owner's.
+        everything when its sum equals the owner's. All of it is of one moment.
         """
         with transactions.reading() as session:
             unsent, oldest = session.exec(
@@ -32,6 +32,7 @@ def operations_router(guard: Guard) -> APIRouter:
             ).one()
             published = sequence_sums(session, StreamHead)
             applied = sequence_sums(session, GatePosition)
+            parked = [row.to_json() for row in parked_in(session)]
         return {
             "service": transactions.service,
             "now": transactions.clock().isoformat(),
@@ -39,7 +40,7 @@ def operations_router(guard: Guard) -> APIRouter:
             "oldest_unsent": oldest.isoformat() if oldest else None,
             "published": published,
             "applied": applied,
-            "parked": [row.to_json() for row in ParkedEvents(guard).list()],
+            "parked": parked,
         }
 
     return router

@@ -43,7 +43,7 @@ class PatientProduct(Product):
         """A patient one for a thread of its own, with the tokens of somebody who has signed in."""
         patient = cls(signed_in.ports, signed_in._tokens)
         patient.ledger = ledger
-        patient._http.timeout = httpx.Timeout(20.0)
+        patient._http.timeout = httpx.Timeout(60.0)
         return patient
 
     def get(self, service: str, path: str, account: str | None = None, **query: Any) -> Any:

@@ -16,6 +16,8 @@ from tests.faults.up import is_up
 VICTIMS = ("broker", *(f"{service}-{role}" for service in SERVICES for role in ("api", "worker")))
 """All parts that carry events. The fake Zalo server stands for the world outside and stays."""
 
+HASTY_EVERY = 3
+"""Every so many strikes one does not wait until its victim is up."""
 CRASH_VARIABLE = "TANNHA_CRASH_AT"
 UP_SECONDS = 30.0
 """So long a victim may take to come up; it is struck then in any case."""
@@ -23,17 +25,23 @@ UP_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Strike:
-    """One kill: seconds after the start, who, and for how many seconds it stays down."""
+    """One kill: seconds after the start, who, and for how many seconds it stays down.
+
+    A `hasty` one does not wait until the part is up.
+    """
 
     at: float
     part: str
     down: float
+    hasty: bool = False
 
 
 def schedule(seed: int, seconds: float, rounds: int = 2, broker_extra: int = 2) -> list[Strike]:
-    """Strikes spread over `seconds`: every victim `rounds` times, the broker `broker_extra` times more.
+    """Strikes spread over `seconds`: as many as every victim `rounds` times, the broker `broker_extra` more.
 
-    Each round is a shuffle, so that nobody is struck again before it had time to work.
+    Each round is a shuffle, so that nobody is struck again before it had time to work; but every third strike
+    is a hasty one at whoever was struck just before, in its start or its recovery. After it that part has to
+    come up before it is struck again.
     """
     dice = random.Random(seed)
     order: list[str] = []
@@ -42,10 +50,14 @@ def schedule(seed: int, seconds: float, rounds: int = 2, broker_extra: int = 2) 
     for number in range(broker_extra):
         order.insert((2 * number + 1) * len(order) // (2 * broker_extra), "broker")
     step = seconds / len(order)
-    return [
-        Strike(step * (place + dice.uniform(0.0, 0.5)), part, dice.uniform(0.05, 0.8))
-        for place, part in enumerate(order)
-    ]
+
+    def strike(place: int) -> Strike:
+        hasty_so_far, others = divmod(place + 1, HASTY_EVERY)
+        part = order[place - hasty_so_far]
+        at = step * (place + dice.uniform(0.0, 0.5))
+        return Strike(at, part, dice.uniform(0.05, 0.8), hasty=others == 0)
+
+    return [strike(place) for place in range(len(order))]
 
 
 @dataclass
@@ -58,6 +70,7 @@ class Nemesis:
     stack: Stack
     strikes: Sequence[Strike]
     kills: Counter[str] = field(default_factory=Counter)
+    kills_in_start: int = 0
     own_deaths: Counter[str] = field(default_factory=Counter)
     timeline: list[str] = field(default_factory=list)
     _began: float = field(default_factory=time.monotonic)
@@ -70,19 +83,26 @@ class Nemesis:
         """Strikes by the schedule; returns after the last victim was started again, or when it is `latest`.
 
         Who was struck before must have come up again, or it would never get to work: on a busy machine the
-        rest of the schedule is put off until then.
+        rest of the schedule is put off until then. Hasty strikes alone do not ask.
         """
         began = time.monotonic()
         for strike in self.strikes:
             self._watch_until(lambda due=began + strike.at: time.monotonic() >= due)  # type: ignore[misc]
-            given_up = time.monotonic() + UP_SECONDS
-            began += self.watch(
-                lambda part=strike.part, end=given_up: is_up(self.stack, part) or time.monotonic() > end,  # type: ignore[misc]
-                2 * UP_SECONDS,
-            )
+            if not strike.hasty:
+                began += self._wait_until_up(strike.part)
+            elif not is_up(self.stack, strike.part):
+                self.kills_in_start += 1
+                self.note(f"{strike.part} is not up yet")
             if time.monotonic() > latest:
                 return
             self.kill(strike.part, strike.down)
+
+    def _wait_until_up(self, part: str) -> float:
+        given_up = time.monotonic() + UP_SECONDS
+        return self.watch(
+            lambda: is_up(self.stack, part) or time.monotonic() > given_up,
+            2 * UP_SECONDS,
+        )
 
     def kill(self, name: str, down: float) -> None:
         """kill -9 of one part, which is started again after `down` seconds."""

@@ -95,6 +95,7 @@ class Result:
     fault: str
     seed: int
     kills: Counter[str]
+    kills_in_start: int
     own_deaths: Counter[str]
     events: int
     repeated: int
@@ -113,9 +114,9 @@ class Result:
         """How many findings of each kind."""
         return Counter(finding.wrong for finding in self.findings)
 
-    def is_clean(self, up_limit: float, drain_limit: float) -> bool:
-        """Whether every promise was kept, and in time."""
-        return not self.findings and not self.crashes and self.drained.within(up_limit, drain_limit)
+    def is_clean(self, drain_limit: float, quiet_limit: float) -> bool:
+        """Whether every promise was kept, and in time: see `Drained.within`."""
+        return not self.findings and not self.crashes and self.drained.within(drain_limit, quiet_limit)
 
     def as_dict(self) -> dict[str, object]:
         """The figures, ready for JSON."""
@@ -123,6 +124,7 @@ class Result:
             "fault": self.fault,
             "seed": self.seed,
             "kills": self.kills.total(),
+            "kills_in_start": self.kills_in_start,
             "events": self.events,
             "repeated_in_log": self.repeated,
             "questions": self.questions,
@@ -132,6 +134,7 @@ class Result:
             **{wrong.value: self.counts[wrong] for wrong in Wrong},
             "up_seconds": round(self.drained.up, 1),
             "drain_seconds": round(self.drained.left, 1),
+            "quiet_seconds": round(self.drained.both, 1),
             "crashes": self.crashes,
         }
 
@@ -189,6 +192,7 @@ def _result(
         fault=scenario.name,
         seed=seed,
         kills=nemesis.kills,
+        kills_in_start=nemesis.kills_in_start,
         own_deaths=nemesis.own_deaths,
         events=len(evidence.log) - repeated,
         repeated=repeated,

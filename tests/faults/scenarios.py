@@ -32,7 +32,8 @@ from tests.faults.resending import resending
 APIS = tuple(f"{service}-api" for service in SERVICES)
 WORKERS = tuple(f"{service}-worker" for service in SERVICES)
 SECONDS_PER_KILL = {"embedded": 2.2, "kafka": 5.0}
-"""Less, and a worker is killed again before it has its partitions back, or Kafka before it has started."""
+"""Less, and a worker is killed again before it has its partitions back, or Kafka before it has started,
+which is for the hasty strikes alone."""
 PAUSE_SECONDS = 9.0
 """Longer than a worker's session with the broker, which is 6 s."""
 CRASH_SECONDS = 60.0
@@ -61,7 +62,8 @@ def kill_everything(scene: Scene) -> None:
 
 
 def kills(seed: int, seconds: float, pace: float) -> list[Strike]:
-    """As many kills as the time allows, one every `pace` seconds: each part in turn, the broker oftener."""
+    """As many kills as the time allows, one every `pace` seconds: each part in turn, the broker oftener,
+    every third a second one at the same part."""
     rounds = max(2, round(seconds / pace / (len(VICTIMS) + 1 / 3)))
     return schedule(seed, seconds, rounds, broker_extra=max(2, rounds // 3))
 
@@ -223,7 +225,7 @@ _LIMITED = dict.fromkeys((*APIS, *WORKERS), ("limited-database",))
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
-        Scenario("kill-9", kill_everything, seconds=460.0, events=10_000, callers=6),
+        Scenario("kill-9", kill_everything, seconds=460.0, events=10_000, callers=4),
         Scenario("crash-points", crash_points),
         Scenario("pause", pause_workers, seconds=50.0, twins=True),
         Scenario("noise", noise_on_the_wire, seconds=40.0, altered=_SHUFFLED, shuffled=True),

@@ -14,13 +14,14 @@ import pytest
 
 from tests.faults.nemesis import VICTIMS
 from tests.faults.product_run import run
-from tests.faults.quiet import DRAIN_LIMIT_SECONDS, UP_LIMIT_SECONDS
+from tests.faults.quiet import DRAIN_LIMIT_SECONDS, QUIET_LIMIT_SECONDS
 from tests.faults.scenarios import SCENARIOS
 
 SEED = int(os.environ.get("TANNHA_FAULT_SEED", "9"))
 FAULT_SECONDS = 35.0
 BUSY_FACTOR = 3
-"""Other tests use the same cores at the same time."""
+"""Other tests use the same cores at the same time, so this form does not prove the limits of time; the long
+one does (`make faults`)."""
 
 pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -31,8 +32,9 @@ def test_kill9_loses_nothing_doubles_nothing_keeps_order(tmp_path: Path) -> None
     print(result.report())  # noqa: T201 - the table is the result
     assert result.crashes == []
     assert result.findings == [], f"seed {SEED}, data in {tmp_path}"
-    limits = [BUSY_FACTOR * limit for limit in (UP_LIMIT_SECONDS, DRAIN_LIMIT_SECONDS)]
+    limits = [BUSY_FACTOR * limit for limit in (DRAIN_LIMIT_SECONDS, QUIET_LIMIT_SECONDS)]
     assert result.drained.within(*limits), result.report()
     assert result.kills.total() >= 15
+    assert result.kills_in_start > 0, "nobody was killed while it started"
     assert set(result.kills) == set(VICTIMS)
     assert result.requests >= 30, "too little happened to prove anything"

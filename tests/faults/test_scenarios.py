@@ -23,6 +23,7 @@ def result(tmp_path: Path, *findings: Finding, up: float = 1.0, drain: float = 1
         fault="kill-9",
         seed=1,
         kills=Counter({"broker": 2}),
+        kills_in_start=1,
         own_deaths=Counter(),
         events=10,
         repeated=1,
@@ -40,10 +41,11 @@ def result(tmp_path: Path, *findings: Finding, up: float = 1.0, drain: float = 1
 
 def test_a_finding_and_a_late_end_are_no_success(tmp_path: Path) -> None:
     """`make faults` would answer 0 although a promise was broken."""
-    assert result(tmp_path).is_clean(up_limit=30, drain_limit=10)
-    assert not result(tmp_path, Finding(Wrong.LOST, "a request")).is_clean(up_limit=30, drain_limit=10)
-    assert not result(tmp_path, up=31).is_clean(up_limit=30, drain_limit=10)
-    assert not result(tmp_path, drain=11).is_clean(up_limit=30, drain_limit=10)
+    assert result(tmp_path, up=12, drain=8).is_clean(drain_limit=10, quiet_limit=20)
+    assert not result(tmp_path, Finding(Wrong.LOST, "a request")).is_clean(drain_limit=10, quiet_limit=20)
+    assert not result(tmp_path, up=20).is_clean(drain_limit=10, quiet_limit=20)
+    assert not result(tmp_path, drain=11).is_clean(drain_limit=10, quiet_limit=20)
+    assert not result(tmp_path, up=12, drain=9).is_clean(drain_limit=10, quiet_limit=20)
 
 
 def test_the_figures_are_json(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -375,6 +376,68 @@ def test_nothing_is_ever_overwritten(tmp_path: Path, product: Product, taken: st
     assert [file for file in (tmp_path / "new").rglob("*") if file.is_file()] == [there]
     with pytest.raises(BackupFailed, match="đã có"):
         take_backup(*product.places().sources(), tmp_path / "backup", FixedClock(NOW))
+
+
+@pytest.mark.parametrize(
+    "name", ["intake.db-wal", "routing.db-shm", "postal_bridge.db-journal", f"broker/{BROKER_FILE}-wal"]
+)
+def test_what_is_left_of_an_old_database_is_never_mixed_into_the_new_one(
+    tmp_path: Path, product: Product, name: str
+) -> None:
+    """SQLite replays the old write-ahead log into the restored file at its first opening."""
+    take_backup(*product.places().sources(), tmp_path / "backup", FixedClock(NOW))
+    left = tmp_path / "new" / name
+    left.parent.mkdir(parents=True)
+    left.write_text("old")
+    with pytest.raises(BackupFailed, match=f"^{re.escape(str(left))} .*chỗ trống") as refusal:
+        restore(tmp_path / "backup", in_folder(tmp_path / "new"))
+    assert "\n" not in str(refusal.value)
+    assert [file for file in (tmp_path / "new").rglob("*") if file.is_file()] == [left]
+
+
+def test_what_a_killed_restore_left_is_not_mixed_into_the_next_one(
+    tmp_path: Path, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite rolls the journal of the killed one back into the copy of another backup."""
+    first, second, killed = tmp_path / "first", tmp_path / "second", tmp_path / "killed"
+    take_backup(*product.places().sources(), first, FixedClock(NOW))
+    published = [f"visit-{number}" for number in range(2, 40)]
+    for visit_id in published:
+        product.publish(visit_id)
+    take_backup(*product.places().sources(), second, FixedClock(NOW))
+
+    def killed_while_marking(file: Path) -> int:
+        with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+            connection.execute("PRAGMA cache_size = 1")  # pages go to the disk before the commit
+            connection.execute("BEGIN")
+            connection.execute("UPDATE outbox SET body = zeroblob(100000)")
+            shutil.copytree(tmp_path / "new", killed)
+        raise BackupFailed("killed")
+
+    def one_of(folder: Path) -> Places:
+        return Places({"postal_bridge": in_folder(folder).databases["postal_bridge"]})
+
+    with monkeypatch.context() as during:
+        during.setattr("deploy.backup.sqlite.mark_unsent", killed_while_marking)
+        with pytest.raises(BackupFailed, match="killed"):
+            restore(first, one_of(tmp_path / "new"))
+    assert any(file.stat().st_size for file in killed.rglob("*-journal"))
+    restore(second, one_of(killed))
+    restored = rows(killed / "postal_bridge.db", "SELECT key FROM outbox ORDER BY position")
+    assert [key for (key,) in restored] == ["visit-1", *published]
+
+
+def test_a_database_that_came_into_being_meanwhile_stays(
+    tmp_path: Path, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that somebody started too early would lose what it has already acknowledged."""
+    take_backup(*product.places().sources(), tmp_path / "backup", FixedClock(NOW))
+    begun = tmp_path / "new" / "intake.db"
+    monkeypatch.setattr("deploy.backup.sqlite.mark_unsent", lambda _file: begun.write_text("mine"))
+    with pytest.raises(BackupFailed, match="đã có"):
+        restore(tmp_path / "backup", Places(in_folder(tmp_path / "new").databases))
+    assert begun.read_text() == "mine"
+    assert list((tmp_path / "new").iterdir()) == [begun]
 
 
 def test_a_damaged_backup_is_refused_before_anything_is_written(tmp_path: Path, product: Product) -> None:

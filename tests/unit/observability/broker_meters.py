@@ -14,6 +14,12 @@ from shared.broker.store import Store
 from shared.broker.topics import Topics
 
 
+def page_of(metrics: Metrics) -> str:
+    """The page of a broker that holds nothing."""
+    empty = Topics(cast(Store, None), BrokerSettings(data=Path()))
+    return exposition(metrics, Holdings(empty, {}, [], file_bytes=0, free_bytes=0)).decode()
+
+
 def broker_metrics() -> dict[str, set[str]]:
     """Each name that Prometheus can ask for with its labels; about topics and groups the names alone."""
     metrics = Metrics()
@@ -22,10 +28,8 @@ def broker_metrics() -> dict[str, set[str]]:
     metrics.gave(1, 1)
     metrics.committed(0.001, 1)
     metrics.refused.labels("too many").inc()
-    empty = Topics(cast(Store, None), BrokerSettings(data=Path()))
-    told = exposition(metrics, Holdings(empty, {}, [], file_bytes=0, free_bytes=0)).decode()
     found: dict[str, set[str]] = {}
-    for family in text_string_to_metric_families(told):
+    for family in text_string_to_metric_families(page_of(metrics)):
         found.setdefault(family.name, set())
         for sample in family.samples:
             found.setdefault(sample.name, set()).update(set(sample.labels) - {"le"})

@@ -12,11 +12,12 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.broker.codes import Code
+from shared.broker.metrics import ENDED, STORING, Metrics
 from shared.contracts.intake import SignInsRecalled
 from shared.contracts.topics import topic_of
 from shared.observability import catalogue, exposition
 from shared.observability.metrics import DECLARED
-from tests.unit.observability.broker_meters import broker_metrics
+from tests.unit.observability.broker_meters import broker_metrics, page_of
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "deploy" / "observability"
@@ -133,6 +134,35 @@ def test_alerts_of_the_embedded_broker_name_what_it_says() -> None:
     (reasons,) = re.findall(r'reason=~"([^"]+)"', EXPRESSIONS["BrokerEndsConnections"])
     server = (ROOT / "shared" / "broker" / "server.py").read_text(encoding="utf-8")
     assert all(f'refused.labels("{reason}")' in server for reason in reasons.split("|"))
+
+
+def test_what_alerts_watch_of_the_broker_begins_at_zero() -> None:
+    """The first refused write or fault of the broker would be no increase, and wake nobody."""
+    begun = {
+        (sample.name, *(value for _, value in sorted(sample.labels.items())))
+        for family in text_string_to_metric_families(page_of(Metrics()))
+        for sample in family.samples
+        if sample.value == 0
+    }
+    (reasons,) = re.findall(r'reason=~"([^"]+)"', EXPRESSIONS["BrokerEndsConnections"])
+    ended = {("tannha_broker_connections_ended_total", reason) for reason in reasons.split("|")}
+    storing = {("tannha_broker_requests_total", api, Code.KAFKA_STORAGE_ERROR.name) for api in STORING}
+    assert ended | storing <= begun
+
+
+def test_the_broker_knows_its_reasons_and_the_apis_that_store() -> None:
+    """A reason or an API under another name would begin at 1, unseen by the alerts."""
+    folder = ROOT / "shared" / "broker"
+    server = (folder / "server.py").read_text(encoding="utf-8")
+    assert set(re.findall(r'refused\.labels\("([^"]+)"\)', server)) == set(ENDED)
+    fails = [
+        text
+        for file in (folder / "apis").glob("*.py")
+        if "KAFKA_STORAGE_ERROR" in (text := file.read_text(encoding="utf-8"))
+    ]
+    answered = {api for text in fails for api in re.findall(r"register\(\w+\.(\w+)Request", text)}
+    assert set(STORING) <= answered
+    assert len(fails) == 3, "another file answers that the disk is full: are its APIs in STORING?"
 
 
 def test_a_sign_in_that_was_ended_and_is_still_believed_has_an_alert() -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import Connection, event
 
 from shared.messaging.parked import DISCARDED, Wanted
 from shared.web.operations import operations_router
 from shared.web.parked import parked_router
 from shared.web.roles import Actor, Role
 from shared.web.session import COOKIE, SessionSigner
-from tests.unit.messaging.listening import PRIVATE, WHY, Listener, confirmed, poisoned
+from tests.unit.messaging.listening import PRIVATE, WHO, WHY, Listener, confirmed, poisoned
 
 ADMINISTRATOR = Actor("quan-tri-01", "Phạm Thị Thử", Role.ADMINISTRATOR)
 INSPECTOR = Actor("thanh-tra-01", "Đỗ Văn Mẫu", Role.INSPECTOR)
@@ -185,6 +186,27 @@ def test_the_summary_shows_the_same_list(
         summary, listed = (program.get(path, headers=who).json() for path in ("/api/operations", API))
     assert len(summary["parked"]) == 3
     assert summary["parked"] == listed["parked"]
+
+
+def test_the_summary_is_of_one_moment(
+    make_app: Callable[..., FastAPI], listener: Listener, signer: SessionSigner
+) -> None:
+    """Events would be neither applied nor parked in one answer, and operators would search for lost ones."""
+    poisoned(listener)
+    app = make_app(routers=[operations_router(listener.guard)])
+
+    def repaired_meanwhile(connection: Connection, cursor: object, statement: str, *_: object) -> None:
+        if "FROM gate" in statement and listener.poison and connection.get_execution_options().get("reading"):
+            listener.poison.clear()
+            listener.parked.replay_all(WHO)
+
+    event.listen(listener.engine, "after_cursor_execute", repaired_meanwhile)
+    with TestClient(app, base_url="http://127.0.0.1:8101") as program:
+        first, later = (
+            program.get("/api/operations", headers=bearer(signer, INSPECTOR)).json() for _ in range(2)
+        )
+    assert (first["applied"], len(first["parked"])) == ({"postal.visit.v1": 1}, 3)
+    assert (later["applied"], later["parked"]) == ({"postal.visit.v1": 4}, [])
 
 
 def test_inspectors_look_and_do_not_touch(
