@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ METADATA_SECONDS = 3
 A broker that goes away between a worker's first contact and its joining leaves it with no topics and
 so with no partitions; aiokafka looks again only after this time, by default five minutes (measured).
 """
+STOP_SECONDS = 8.0
+"""So long a worker that was told to stop may take leave of its group; a broker that is away never answers."""
 EXIT_AWAY, EXIT_TOO_MANY_FAILURES, EXIT_DEFECT = 70, 71, 72
 """Why a worker ended by itself: its database went away, a topic did nothing but fail, or a fault of ours."""
 
@@ -115,9 +118,20 @@ def _die(topic: str, error: Exception) -> None:
     os._exit(code)
 
 
+class _BoundedWorker(faust.Worker):
+    """A worker whose end is not waited for without end."""
+
+    async def stop(self) -> None:
+        """Stops, or ends the process: what was not acknowledged comes again to another one."""
+        cut_off = threading.Timer(STOP_SECONDS, os._exit, [EXIT_DEFECT if self.crash_reason else os.EX_OK])
+        cut_off.daemon = True
+        cut_off.start()
+        await super().stop()
+
+
 def run_worker(app: faust.App) -> None:
     """Runs until SIGTERM or SIGINT; ends the process with a code other than 0 after a crash."""
-    worker = faust.Worker(
+    worker = _BoundedWorker(
         app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True, blocking_timeout=60.0
     )
     worker.execute_from_commandline()
