@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -92,6 +93,12 @@ def test_no_gate(put_in: PutIn, tmp_path: Path) -> None:
     assert altered.effects() == ["w2", "w1"]
 
 
+def finish(work: Coroutine[Any, Any, None]) -> None:
+    """Runs it in a thread of its own: in this one a browser of another test may have its loop."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
+
+
 class Bench:
     """What an agent touches, written down in the order in which it does."""
 
@@ -139,7 +146,7 @@ class Bench:
         """What the agent did with one record."""
         worker._listen(self, topic_named("postal.visit.v1"), self, asyncio.Lock())  # type: ignore[arg-type]
         stream: Any = self
-        asyncio.run(self.work(stream))
+        finish(self.work(stream))
         return self.done
 
 
@@ -182,7 +189,7 @@ def rows_when_acknowledged(file: Path) -> int:
     async def write_one() -> None:
         await Store(file).write(lambda connection: connection.execute("INSERT INTO proof VALUES (1)"))
 
-    asyncio.run(write_one())
+    finish(write_one())
     with closing(sqlite3.connect(file)) as database:
         (count,) = database.execute("SELECT count(*) FROM proof").fetchone()
     return int(count)
