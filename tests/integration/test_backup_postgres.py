@@ -27,6 +27,8 @@ from shared.messaging.unit_of_work import Transactions
 from shared.persistence.engine import open_engine
 from tests.unit.deploy.test_backup import a_broker_file
 
+pytestmark = pytest.mark.long
+
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 PATIENCE = 15.0
 
