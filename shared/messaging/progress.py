@@ -21,14 +21,15 @@ from shared.messaging.unit_of_work import UnitOfWork
 Stream = tuple[str, str]
 """Topic and key: the unit of ordering."""
 
+# Not `(topic, key) IN …`: for pairs SQLite reads the whole table (measured).
 _LOOK_UP = text(
     "SELECT 'inbox', event_id, '', '', 0, '' FROM inbox WHERE event_id IN :ids"
-    " UNION ALL SELECT 'gate', '', topic, key, sequence, '' FROM gate WHERE (topic, key) IN :streams"
+    " UNION ALL SELECT 'gate', '', topic, key, sequence, '' FROM gate WHERE topic IN :topics AND key IN :keys"
     " UNION ALL SELECT 'parked', event_id, '', '', 0, '' FROM parked_event WHERE event_id IN :ids"
     " UNION ALL SELECT DISTINCT 'awaited', '', topic, key, 0, waits_for FROM parked_event"
     " WHERE key IN :keys OR waits_for IN :awaited"
     " UNION ALL SELECT 'failures', '', topic, '', length, '' FROM failure_run WHERE length > 0"
-).bindparams(*(bindparam(name, expanding=True) for name in ("ids", "streams", "keys", "awaited")))
+).bindparams(*(bindparam(name, expanding=True) for name in ("ids", "topics", "keys", "awaited")))
 _COUNT = text(
     "INSERT INTO failure_run (topic, length) VALUES (:topic, :length)"
     " ON CONFLICT (topic) DO UPDATE SET length = excluded.length"
@@ -69,12 +70,12 @@ class Progress:
         self._look_up(batch)
 
     def _look_up(self, batch: Sequence[Envelope]) -> None:
-        streams = list({(e.topic, e.key) for e in batch})
+        streams = {(e.topic, e.key) for e in batch}
         # An empty list is no SQL: nothing has an empty name.
         asked = {
             "ids": [e.id for e in batch] or [""],
-            "streams": streams or [("", "")],
-            "keys": [key for _, key in streams] or [""],
+            "topics": sorted({topic for topic, _ in streams}) or [""],
+            "keys": sorted({key for _, key in streams}) or [""],
             "awaited": [_waits_for(*stream) for stream in streams] or [":"],
         }
         self._applied |= {stream: 0 for stream in streams if stream not in self._applied}
@@ -84,7 +85,8 @@ class Progress:
             if kind == "inbox":
                 self._seen.add(event_id)
             elif kind == "gate":
-                self._applied[topic, key] = number
+                if (topic, key) in streams:
+                    self._applied[topic, key] = number
             elif kind == "failures":
                 self._failures.setdefault(topic, number)
             elif kind == "parked":
