@@ -20,7 +20,7 @@ def test_the_look_up_reads_no_table_from_end_to_end(tmp_path: Path) -> None:
         if "FROM gate" in statement:
             asked.append((statement, parameters))
 
-    listener.guard.receive_many([("postal.visit.v1", wrap(visit(n), n)) for n in (1, 2, 3)])
+    listener.guard.receive_many([("postal.visit.v1", wrap(visit(n), 1, key=f"v{n}")) for n in range(40)])
     assert asked
     with listener.engine.connect().execution_options(reading=True) as connection:
         for statement, parameters in tuple(asked):
