@@ -79,6 +79,8 @@ class UrgentPlanner:
         try:
             while most:
                 stop_ids, draft = self._draft(office_id, day, most)
+                if not stop_ids:
+                    return 0
                 command = InsertUrgentStops(office_id=office_id, day=day, draft=draft)
                 try:
                     self.bus.execute(command, ActorRef.system("routing"))

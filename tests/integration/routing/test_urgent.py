@@ -97,6 +97,18 @@ def test_a_rush_in_which_stops_keep_changing_is_still_planned(
     assert [routing.insert_urgent(), routing.insert_urgent()] == [6, 0]
 
 
+def test_what_another_planner_has_inserted_meanwhile_makes_no_plan_of_its_own(
+    routing: Routing, meanwhile: list[Callable[[], object]]
+) -> None:
+    """Broken when workers are told of a new plan in which nothing is new."""
+    routing.plan()
+    for number in (1, 2):
+        routing.hear(appointment(number))
+    meanwhile.append(routing.insert_urgent)
+    assert routing.insert_urgent() == 0
+    assert plan_of(routing)["revision"] == 2
+
+
 def test_a_great_many_are_decided_in_several_rounds(
     routing: Routing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
