@@ -14,8 +14,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text, update
 
+from deploy.demo.api import eventually
+from services.intake.adapters.zalo.journal import Step, Way
+from services.intake.adapters.zalo.sql_stores import SqlJournal
+from services.intake.adapters.zalo.tables import ZaloSendingRow, ZaloTable
 from services.intake.bootstrap import bootstrap as bootstrap_intake
 from services.intake.entrypoints.app import build_app as build_intake
 from services.intake.settings import Settings as IntakeSettings
@@ -296,3 +300,31 @@ def test_a_withdrawal_and_a_start_at_once_end_in_one_story(intake: Intake) -> No
             (200, True, "coming_despite_cancel"),
             (409, False, "worker_coming"),
         }
+
+
+# --- adapters with transactions of their own --------------------------------------------------------
+
+
+def test_a_receipt_that_comes_while_the_sender_writes_is_no_failure(engine: Engine) -> None:
+    """Zalo's receipt would be refused, or the notice count as crashed and wait half a minute."""
+    ZaloTable.metadata.create_all(engine)
+    journal = SqlJournal(engine)
+    journal.begin(Step("n-1", 1, Way.TEMPLATE_BY_PHONE, "digest", NOW))
+    with engine.connect() as receipt, ThreadPoolExecutor(1) as pool:
+        receipt.execute(update(ZaloSendingRow).values(sent_at=NOW, provider_id="z-1"))
+        sender = pool.submit(journal.complete, "n-1", 1, "z-1", NOW)
+        waits_for_a_lock(engine)
+        receipt.commit()
+        sender.result(30)
+    assert [step.provider_id for step in journal.steps("n-1")] == ["z-1"]
+
+
+def waits_for_a_lock(engine: Engine) -> None:
+    """Returns when some session waits for another one's row. Raises TimeoutError."""
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+    def somebody() -> bool:
+        with engine.connect() as observer:
+            return bool(observer.execute(waiting).scalar())
+
+    eventually(somebody, 10, "somebody to wait for a lock")

@@ -99,6 +99,13 @@ class Citizen:
         """Waits for a notice about something. Raises TimeoutError."""
         eventually(lambda: about in self.told(), what=f"the notice {about}")
 
+    def knows_who_comes(self) -> None:
+        """Waits until the status page names the worker of the latest appointment. Raises TimeoutError.
+
+        A clock that leaps up to the visit before that makes the promise a lost one, rightly.
+        """
+        eventually(lambda: self.visit()["worker_badge"], what="the worker on the status page")
+
     def reads(self, words: str) -> str:
         """Waits for a message with these words on the phone and gives it. Raises TimeoutError."""
         return eventually(

@@ -113,6 +113,7 @@ def planned(hands: Hands, citizen: Citizen) -> str:
     """The dispatcher plans the day; the worker of the citizen's stop."""
     hands.stop(DISPATCHER, OFFICE, WEDNESDAY, citizen.request_id)
     hands.plan(DISPATCHER, OFFICE, WEDNESDAY)
+    citizen.knows_who_comes()
     return str(hands.stop(DISPATCHER, OFFICE, WEDNESDAY, citizen.request_id)["worker_id"])
 
 

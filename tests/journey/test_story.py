@@ -206,6 +206,7 @@ def the_missing_paper_is_brought(hands: Hands, citizen: Citizen, stack: Stack) -
     hands.plan(DISPATCHER, OFFICE, THURSDAY)
     worker = str(hands.stop(DISPATCHER, OFFICE, THURSDAY, citizen.request_id)["worker_id"])
     visit_id = hands.visit(worker, THURSDAY, citizen.request_id)["visit_id"]
+    citizen.knows_who_comes()
     stack.clock.set(at(THURSDAY, "07:45"))
     hands.step(worker, visit_id, "start")
     state = hands.step(worker, visit_id, "arrive")
@@ -252,6 +253,7 @@ def the_result_comes_home(hands: Hands, citizen: Citizen, dossier_id: str, stack
     hands.plan(DISPATCHER, OFFICE, DUE)
     worker = str(hands.stop(DISPATCHER, OFFICE, DUE, citizen.request_id)["worker_id"])
     visit_id = hands.visit(worker, DUE, citizen.request_id)["visit_id"]
+    citizen.knows_who_comes()
     stack.clock.set(at(DUE, "13:40"))
     refused("visit.nothing_to_deliver", hands.step, worker, visit_id, "start")
     hands.hand_over(DISPATCHER, parcel, "worker", worker, worker)

@@ -18,6 +18,7 @@ from services.intake.adapters.zalo.journal import Step, Way
 from services.intake.adapters.zalo.tables import ZaloSendingRow, ZaloTokenRow
 from services.intake.adapters.zalo.tokens import TokenPair
 from shared.persistence.locks import sole_holder
+from shared.persistence.races import repeating
 
 
 class SqlTokenStore:
@@ -39,6 +40,7 @@ class SqlTokenStore:
             row = connection.execute(question).one_or_none()
         return None if row is None else TokenPair(*row)
 
+    @repeating
     def save(self, pair: TokenPair) -> None:
         """See `TokenStore.save`."""
         values = {
@@ -83,6 +85,7 @@ class SqlJournal:
             rows = connection.execute(question).all()
         return [Step(notice_id, row[0], Way(row[1]), row[2], row[3], row[4], row[5]) for row in rows]
 
+    @repeating
     def begin(self, step: Step) -> bool:
         """See `SendJournal.begin`."""
         values = {
@@ -101,6 +104,7 @@ class SqlJournal:
             return False
         return True
 
+    @repeating
     def complete(self, notice_id: str, part: int, provider_id: str, at: datetime) -> None:
         """See `SendJournal.complete`."""
         is_open = select(col(ZaloSendingRow.part)).where(*_open_step(notice_id, part))
@@ -111,6 +115,7 @@ class SqlJournal:
         with self._engine.begin() as connection:
             connection.execute(change.where(*_open_step(notice_id, part)))
 
+    @repeating
     def withdraw(self, notice_id: str, part: int) -> None:
         """See `SendJournal.withdraw`."""
         with self._engine.begin() as connection:
