@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from shared.contracts.envelope import Event
 from shared.contracts.topics import Service as ServiceName
@@ -24,13 +25,13 @@ from shared.messaging.topic_admin import declare_topics
 from shared.messaging.unit_of_work import Transactions
 from shared.persistence.engine import address_of, is_outage, open_engine
 from shared.persistence.readiness import Unwritable, check_writable
-from shared.persistence.revisions import look_up
+from shared.persistence.revisions import Revisions, look_up
 from shared.settings import ServiceSettings
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 
 START_PATIENCE_SECONDS = 10.0
-"""How long a start waits for the broker; then the supervisor decides when to try again."""
+"""How long a start waits for the database, then the broker; then the supervisor decides when to try again."""
 
 
 class WrongRevision(Problem):
@@ -64,11 +65,16 @@ class Service(Generic[SettingsT]):
         """What has to hold before anything is served: the database answers and is what the program expects.
 
         In production migrating is a step of its own, done once for all processes; elsewhere it is done here.
-        Raises Unavailable when the database cannot be reached, WrongRevision when it is older (production)
-        or newer than the program.
+        Raises Unavailable when the database cannot be reached for a while, WrongRevision when it is older
+        (production) or newer than the program.
         """
-        with self._reaching_the_database():
-            revisions = look_up(self.engine, self.migrations)
+        waiting = Retrying(
+            retry=retry_if_exception_type(Unavailable),
+            stop=stop_after_delay(START_PATIENCE_SECONDS),
+            wait=wait_fixed(0.3),
+            reraise=True,
+        )
+        revisions = waiting(self._revisions)
         if revisions.current:
             return
         where = f"Cơ sở dữ liệu tại {address_of(self.engine.url)} ở bản {revisions.present or 'trống'}"
@@ -78,6 +84,10 @@ class Service(Generic[SettingsT]):
             command = f"tannha {self.name.replace('_', '-')} migrate"
             raise WrongRevision(f"{where}, chương trình cần bản {revisions.newest}: chạy `{command}` trước.")
         self.migrate()
+
+    def _revisions(self) -> Revisions:
+        with self._reaching_the_database():
+            return look_up(self.engine, self.migrations)
 
     @contextmanager
     def _reaching_the_database(self) -> Iterator[None]:

@@ -21,7 +21,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from shared.contracts.envelope import Envelope, Event
 from shared.contracts.topics import body_class
@@ -42,6 +42,8 @@ EventHandler = Callable[[Any, UnitOfWork], None]
 
 FAILURES_IN_A_ROW = 20
 """So many events of one topic may fail for good, one after the other; at the next the consumer stops."""
+PATIENCE_SECONDS = 10.0
+"""So long a database may be away: a restart of its server takes less, that of a worker more."""
 RACES = 30
 """So often a transaction may lose against another worker's before the database counts as away."""
 
@@ -91,13 +93,13 @@ class Guard:
     """Applies foreign events to one service.
 
     `handlers` maps event classes to handlers; an event of a subscribed topic without a handler is
-    remembered and passed over. Raises only what `is_outage` names, after bounded retries, and
+    remembered and passed over. Raises only what `is_outage` names, after `patience` seconds, and
     TooManyFailures.
     """
 
     transactions: Transactions
     handlers: Mapping[type[Event], EventHandler]
-    attempts: int = 5
+    patience: float = PATIENCE_SECONDS
     counts: Counter[Outcome] = field(default_factory=Counter)
 
     def receive(self, topic: str, raw: bytes) -> Outcome:
@@ -131,8 +133,8 @@ class Guard:
         """Waits for a database that is away; after a lost race tries smaller parts, which lose less often."""
         retrying = Retrying(
             retry=retry_if_exception(lambda error: is_outage(error) and not can_be_repeated(error)),
-            stop=stop_after_attempt(self.attempts),
-            wait=wait_random_exponential(multiplier=0.1, max=3),
+            stop=stop_after_delay(self.patience),
+            wait=wait_random_exponential(multiplier=0.1, max=1),
             reraise=True,
         )
         try:

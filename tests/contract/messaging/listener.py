@@ -56,7 +56,7 @@ def main(broker: str, folder: Path, group: str) -> None:
             )
         )
 
-    guard = Guard(Transactions(engine, "intake", system_clock), {VisitStarted: hear}, attempts=2)
+    guard = Guard(Transactions(engine, "intake", system_clock), {VisitStarted: hear}, patience=0.1)
     app = build_worker(
         group, BrokerAddress(broker), [topic_named("postal.visit.v1")], guard, folder / "faust"
     )

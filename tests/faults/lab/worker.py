@@ -51,7 +51,7 @@ def main(broker: str, folder: Path, name: str) -> None:
     configure_logs("lab", "WARNING")
     engine = open_engine(f"sqlite:///{folder / name}.db")
     MessagingTable.metadata.create_all(engine)
-    guard = Guard(Transactions(engine, "intake", system_clock), {VisitStarted: hear}, attempts=2)
+    guard = Guard(Transactions(engine, "intake", system_clock), {VisitStarted: hear}, patience=0.1)
     app = worker.build_worker(name, BrokerAddress(broker), [topic_named(TOPIC)], guard, folder / "faust")
     app.conf.broker_session_timeout = SESSION_SECONDS
     app.conf.broker_heartbeat_interval = SESSION_SECONDS / 4

@@ -78,7 +78,7 @@ class Listener:
         heard: tuple[type[Event], ...] = (VisitStarted, OrgUnitPublished, AppointmentConfirmed)
         handlers: dict[type[Event], EventHandler] = dict.fromkeys(heard, self._hear)
         transactions = Transactions(self.engine, "intake", FixedClock(NOW))
-        self.guard = Guard(transactions, {**handlers, HandoverAccepted: self._hear_after_visit}, attempts=2)
+        self.guard = Guard(transactions, {**handlers, HandoverAccepted: self._hear_after_visit}, patience=0.1)
         self.parked = ParkedEvents(self.guard)
 
     def _hear(self, event: Any, uow: UnitOfWork) -> None:

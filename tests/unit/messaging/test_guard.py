@@ -67,7 +67,7 @@ class Listener:
                 OrgUnitPublished: self.hear,
                 HandoverAccepted: self.hear_after_visit,
             },
-            attempts=2,
+            patience=0.1,
         )
 
     def hear(self, event: Event, uow: UnitOfWork) -> None:
@@ -219,6 +219,21 @@ def test_a_database_that_is_away_stops_the_worker_and_keeps_nothing(listener: Li
     listener.trouble = None
     assert listener.parked() == []
     assert listener.receive(visit(1), 1) is Outcome.APPLIED
+
+
+def test_a_database_that_soon_returns_is_waited_for(listener: Listener) -> None:
+    """Each restart of a server would end every worker, and its start costs more than the wait."""
+    away = iter([OperationalError("insert", {}, Exception("the database is starting up"))] * 2)
+    heard: list[Event] = []
+
+    def hear(event: Event, _uow: UnitOfWork) -> None:
+        for trouble in away:
+            raise trouble
+        heard.append(event)
+
+    guard = Guard(listener.transactions, {VisitStarted: hear})
+    assert guard.receive("postal.visit.v1", wrap(visit(1), 1)) is Outcome.APPLIED
+    assert heard == [visit(1)]
 
 
 def test_an_unknown_kind_is_parked(listener: Listener) -> None:
