@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from shared.actor import Actor
@@ -22,9 +23,18 @@ from shared.observability import metrics
 from shared.observability.tracing import describe, span, was_doing
 from shared.persistence.locks import Hold
 
+ALARMING = ("unavailable", "crashed")
+"""Outcomes with alerts: their series begin at zero, or the first one would be no increase to Prometheus."""
 
+
+@dataclass(frozen=True)
 class ObservedCommands(CommandBus):
     """A command bus whose commands are timed and appear in the trace, repetitions and commit included."""
+
+    def __post_init__(self) -> None:
+        for command in self.handlers:
+            for outcome in ALARMING:
+                metrics.command_seconds.labels(command.__name__, outcome)
 
     def execute(
         self, command: Command, actor: Actor | ActorRef, idempotency_key: str | None = None

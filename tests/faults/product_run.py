@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import httpx
+
 from deploy.demo import accounts
-from deploy.demo.api import Product, eventually
+from deploy.demo.api import Product, Refused, eventually
 from deploy.run import OPENING
 from deploy.stack import SERVICES, Broker, Database, Ports, Stack
 from services.intake.adapters.reference_files import load_calendar
@@ -168,7 +170,10 @@ def run(scenario: Scenario, folder: Path, seed: int, seconds: float, bases: Base
         nemesis.note("the faults are over")
         drained = drain(nemesis, crowd)
         nemesis.note("quiet")
-        plan_once_more(signed_in, today)
+        try:
+            plan_once_more(signed_in, today)
+        except (Refused, TimeoutError, httpx.HTTPError) as error:
+            crowd.crashes.append(f"no plan could be made in peace: {type(error).__name__} {error}")
         drain(nemesis, crowd)
         nemesis.note("quiet again")
         evidence = Evidence(stack.database_url, read_log(stack.bootstrap))

@@ -10,10 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
-from geopy.distance import great_circle
+import numpy as np
+from geopy.distance import EARTH_RADIUS
+from numpy.typing import NDArray
 
 from services.routing.application.solver_port import TravelMatrix
 from services.routing.domain.problem import Point
+
+Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -35,21 +39,40 @@ MOUNTAINS = 1.25
 
 
 def leg(straight_metres: float, *, mountains: bool = False) -> tuple[int, int]:
-    """Seconds and metres of road for a straight line.
+    """Seconds and metres of road for a straight line: `legs` for one."""
+    seconds, metres = legs(np.array(straight_metres), np.array(mountains))
+    return int(seconds), int(metres)
+
+
+def legs(straight: Numbers, mountains: NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
+    """Whole seconds and metres of road for straight lines in metres, which may have any shape.
 
     Where a new band would make a farther place nearer (roads wind less on longer trips), the end of
     the band before is kept, so that farther never takes less time.
     """
-    seconds = metres = beginning = 0.0
+    uphill = np.where(mountains, MOUNTAINS, 1.0)
+    seconds, metres = np.zeros(straight.shape), np.zeros(straight.shape)
+    beginning = 0.0
     for band in BANDS:
-        for straight in (beginning, min(straight_metres, band.metres)):
-            road = straight * band.winding * (MOUNTAINS if mountains else 1.0)
-            metres = max(metres, road)
-            seconds = max(seconds, road / (band.km_per_hour / 3.6))
-        if straight_metres <= band.metres:
-            break
+        for part in (np.minimum(straight, beginning), np.minimum(straight, band.metres)):
+            road = np.where(straight > beginning, part * band.winding * uphill, 0.0)
+            metres = np.maximum(metres, road)
+            seconds = np.maximum(seconds, road / (band.km_per_hour / 3.6))
         beginning = band.metres
-    return round(seconds), round(metres)
+    return np.rint(seconds), np.rint(metres)
+
+
+def straight_lines(points: Sequence[Point]) -> Numbers:
+    """Metres between all points on geopy's sphere, by the haversine formula (Sinnott 1984).
+
+    `geopy.distance.great_circle` is the same for one pair; a thousand stops have half a million pairs.
+    """
+    latitude, longitude = np.radians([(point.latitude, point.longitude) for point in points]).T
+    north, east = (np.subtract.outer(angle, angle) for angle in (latitude, longitude))
+    along = np.multiply.outer(np.cos(latitude), np.cos(latitude))
+    chord = np.sin(north / 2) ** 2 + along * np.sin(east / 2) ** 2
+    angles: Numbers = 2.0 * np.arcsin(np.sqrt(np.minimum(chord, 1.0)))
+    return 1_000.0 * EARTH_RADIUS * angles
 
 
 class GreatCircleTravel:
@@ -57,16 +80,10 @@ class GreatCircleTravel:
 
     def matrix(self, points: Sequence[Point]) -> TravelMatrix:
         """All legs between `points` as estimates."""
-        size = len(points)
-        seconds = [[0] * size for _ in points]
-        metres = [[0] * size for _ in points]
-        for row in range(size):
-            for column in range(row):
-                here, there = points[row], points[column]
-                straight = great_circle(
-                    (here.latitude, here.longitude), (there.latitude, there.longitude)
-                ).meters
-                time, road = leg(straight, mountains=here.mountains or there.mountains)
-                seconds[row][column] = seconds[column][row] = time
-                metres[row][column] = metres[column][row] = road
-        return TravelMatrix(tuple(map(tuple, seconds)), tuple(map(tuple, metres)), "estimate")
+        high = np.array([point.mountains for point in points])
+        seconds, metres = legs(straight_lines(points), np.logical_or.outer(high, high))
+        return TravelMatrix(_rows(seconds), _rows(metres), "estimate")
+
+
+def _rows(table: Numbers) -> tuple[tuple[int, ...], ...]:
+    return tuple(map(tuple, table.astype(int).tolist()))

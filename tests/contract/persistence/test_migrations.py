@@ -120,7 +120,14 @@ def in_a_process_of_its_own(work: Callable[[], object]) -> int | None:
     return process.exitcode
 
 
-@pytest.mark.parametrize(("start", "kills"), [("base", 1), ("0001", 3)])
+@pytest.mark.parametrize(
+    ("start", "kills"),
+    [
+        ("0001", 1),
+        pytest.param("0001", 5, marks=pytest.mark.long),
+        pytest.param("base", 3, marks=pytest.mark.long),
+    ],
+)
 def test_an_upgrade_that_is_killed_can_be_run_again(
     engine: Engine, folder: Path, start: str, kills: int
 ) -> None:
@@ -132,7 +139,7 @@ def test_an_upgrade_that_is_killed_can_be_run_again(
     statements = statements_of(whole, folder)
     expected = structure(whole), contents(whole)
     whole.dispose()
-    for dies_at in (statements * number // kills for number in range(1, kills + 1)):
+    for dies_at in (statements * number // (kills + 1) for number in range(1, kills + 1)):
         broken = copied(engine)
         assert in_a_process_of_its_own(lambda: statements_of(broken, folder, dies_at)) == -signal.SIGKILL  # noqa: B023
         migrate(broken, folder)

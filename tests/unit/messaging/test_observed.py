@@ -113,6 +113,18 @@ def test_a_command_is_timed_under_its_outcome(
     assert sample("command_seconds_count", command="Finish", outcome=outcome) == before + 1
 
 
+def test_the_first_outage_is_an_increase(transactions: Transactions) -> None:
+    """A series that appears with its first count has not grown: the alert would sleep through it."""
+
+    class Begin(Finish):
+        """A command that nobody has given yet."""
+
+    ObservedCommands(transactions, {Begin: finish}, None)
+    for outcome in ("unavailable", "crashed"):
+        labels = {"command": "Begin", "outcome": outcome}
+        assert REGISTRY.get_sample_value("tannha_command_seconds_count", labels) == 0.0
+
+
 def test_a_command_is_a_span_and_its_event_carries_it(
     transactions: Transactions, collected: InMemorySpanExporter
 ) -> None:

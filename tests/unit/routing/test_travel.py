@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from geopy.distance import great_circle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.routing.adapters.travel import GreatCircleTravel, leg
+from services.routing.adapters.travel import GreatCircleTravel, leg, straight_lines
 from services.routing.domain.problem import Point
 
 OFFICE = Point(15.5700, 108.4700)
@@ -44,6 +45,19 @@ def test_the_matrix_is_symmetric_and_says_that_it_is_an_estimate() -> None:
         assert all(table[row][column] == table[column][row] for row in range(3) for column in range(3))
     assert matrix.metres[0][1] == pytest.approx(500 * 1.9, rel=0.01)
     assert matrix.metres[0][2] == pytest.approx(10_000 * 1.45, rel=0.01)
+
+
+PLACES = st.builds(Point, st.floats(14.5, 16.5), st.floats(107.0, 109.0))
+
+
+@given(st.lists(PLACES, min_size=2, max_size=5))
+def test_all_distances_at_once_are_those_of_geopy(places: list[Point]) -> None:
+    """Would fail if a sign or an angle in the formula were wrong: every plan would be for another map."""
+    table = straight_lines(places)
+    for row, here in enumerate(places):
+        for column, there in enumerate(places):
+            ends = (here.latitude, here.longitude), (there.latitude, there.longitude)
+            assert table[row, column] == pytest.approx(great_circle(*ends).meters, abs=0.01)
 
 
 def test_one_end_in_the_mountains_makes_the_road_longer() -> None:
