@@ -71,8 +71,8 @@ def straight_lines(points: Sequence[Point]) -> Numbers:
     north, east = (np.subtract.outer(angle, angle) for angle in (latitude, longitude))
     along = np.multiply.outer(np.cos(latitude), np.cos(latitude))
     chord = np.sin(north / 2) ** 2 + along * np.sin(east / 2) ** 2
-    angles: Numbers = 2.0 * np.arcsin(np.sqrt(np.minimum(chord, 1.0)))
-    return 1_000.0 * EARTH_RADIUS * angles
+    metres: Numbers = 2_000.0 * EARTH_RADIUS * np.arcsin(np.sqrt(np.minimum(chord, 1.0)))
+    return metres
 
 
 class GreatCircleTravel:
