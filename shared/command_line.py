@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,11 @@ def serve(service: Service[Any], app: Any) -> None:
 
 def listen(service: Service[Any]) -> None:
     """Runs the Faust worker until SIGTERM, with a heartbeat file that `alive` reads."""
-    from shared.messaging.worker import build_worker, run_worker  # noqa: PLC0415 - see the module's docstring
+    from shared.messaging.worker import (  # noqa: PLC0415 - see the module's docstring
+        PATIENCE_SECONDS,
+        build_worker,
+        run_worker,
+    )
 
     configure_tracing(f"{service.name}-worker")
     if service.settings.worker_metrics_port is not None:
@@ -135,7 +140,7 @@ def listen(service: Service[Any]) -> None:
         f"tannha-{service.name}",
         service.settings.broker_address(),
         consumed_by(service.name),
-        service.guard,
+        replace(service.guard, patience=PATIENCE_SECONDS),
         service.settings.data_dir / f"{service.name}-faust",
     )
     beat = heartbeat_file(service.settings, service.name)

@@ -21,7 +21,13 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from shared.contracts.envelope import Envelope, Event
 from shared.contracts.topics import body_class
@@ -29,7 +35,7 @@ from shared.errors import Problem
 from shared.messaging.crash_points import reached
 from shared.messaging.progress import Outcome, Progress, unreadable_id
 from shared.messaging.tables import ParkedEvent
-from shared.messaging.unit_of_work import Transactions, UnitOfWork
+from shared.messaging.unit_of_work import CommitUnknown, Transactions, UnitOfWork
 from shared.observability.tracing import traced
 from shared.persistence.engine import can_be_repeated, is_outage
 
@@ -42,8 +48,10 @@ EventHandler = Callable[[Any, UnitOfWork], None]
 
 FAILURES_IN_A_ROW = 20
 """So many events of one topic may fail for good, one after the other; at the next the consumer stops."""
-PATIENCE_SECONDS = 10.0
-"""So long a database may be away: a restart of its server takes less, that of a worker more."""
+ATTEMPTS = 3
+"""So often a database is asked at least, however long it takes to refuse."""
+PATIENCE_SECONDS = 1.0
+"""So long a database may be away where a person waits for the answer."""
 RACES = 30
 """So often a transaction may lose against another worker's before the database counts as away."""
 
@@ -88,13 +96,19 @@ class Arrival:
         return cls(topic, raw, envelope)
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether the database did not answer. If it was a commit that it left unanswered, what it did keep comes
+    back as a duplicate."""
+    return is_outage(error) or isinstance(error, CommitUnknown)
+
+
 @dataclass(frozen=True)
 class Guard:
     """Applies foreign events to one service.
 
     `handlers` maps event classes to handlers; an event of a subscribed topic without a handler is
-    remembered and passed over. Raises only what `is_outage` names, after `patience` seconds, and
-    TooManyFailures.
+    remembered and passed over. Raises only what `is_away` names, after `patience` seconds and some attempts,
+    and TooManyFailures.
     """
 
     transactions: Transactions
@@ -132,8 +146,8 @@ class Guard:
     def _decide_patiently(self, arrivals: Sequence[Arrival], races: int = 0) -> list[Outcome]:
         """Waits for a database that is away; after a lost race tries smaller parts, which lose less often."""
         retrying = Retrying(
-            retry=retry_if_exception(lambda error: is_outage(error) and not can_be_repeated(error)),
-            stop=stop_after_delay(self.patience),
+            retry=retry_if_exception(lambda error: is_away(error) and not can_be_repeated(error)),
+            stop=stop_after_delay(self.patience) & stop_after_attempt(ATTEMPTS),
             wait=wait_random_exponential(multiplier=0.1, max=1),
             reraise=True,
         )
@@ -158,7 +172,7 @@ class Guard:
                 outcomes = Batch(uow, self.handlers, arrivals).apply_all()
                 reached("guard.applied")
         except Exception as error:
-            if is_outage(error):
+            if is_away(error):
                 raise
             return self._decide_one_by_one(arrivals)
         return outcomes

@@ -23,8 +23,7 @@ import structlog
 from shared.contracts.topics import Topic
 from shared.messaging.connection import BrokerAddress
 from shared.messaging.crash_points import reached
-from shared.messaging.guard import Guard, TooManyFailures
-from shared.persistence.engine import is_outage
+from shared.messaging.guard import Guard, TooManyFailures, is_away
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +36,8 @@ METADATA_SECONDS = 3
 A broker that goes away between a worker's first contact and its joining leaves it with no topics and
 so with no partitions; aiokafka looks again only after this time, by default five minutes (measured).
 """
+PATIENCE_SECONDS = 10.0
+"""So long a worker waits for its database: a restart of the server takes less, that of a worker more."""
 STOP_SECONDS = 8.0
 """So long a worker that was told to stop may take leave of its group; a broker that is away never answers."""
 EXIT_AWAY, EXIT_TOO_MANY_FAILURES, EXIT_DEFECT = 70, 71, 72
@@ -111,7 +112,7 @@ def _die(topic: str, error: Exception) -> None:
     rolled back, what is not acknowledged comes again to the process that the supervisor starts next.
     """
     code = EXIT_TOO_MANY_FAILURES if isinstance(error, TooManyFailures) else EXIT_DEFECT
-    code = EXIT_AWAY if is_outage(error) else code
+    code = EXIT_AWAY if is_away(error) else code
     trace = error if code == EXIT_DEFECT else None
     log.critical("worker.died", topic=topic, error=type(error).__name__, code=code, exc_info=trace)
     logging.shutdown()

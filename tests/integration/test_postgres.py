@@ -321,7 +321,10 @@ def test_a_receipt_that_comes_while_the_sender_writes_is_no_failure(engine: Engi
 
 def waits_for_a_lock(engine: Engine) -> None:
     """Returns when some session waits for another one's row. Raises TimeoutError."""
-    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    waiting = text(
+        "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+        " WHERE datname = current_database() AND NOT granted"
+    )
 
     def somebody() -> bool:
         with engine.connect() as observer:

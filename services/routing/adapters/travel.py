@@ -62,14 +62,15 @@ def legs(straight: Numbers, mountains: NDArray[np.bool_]) -> tuple[Numbers, Numb
     return np.rint(seconds), np.rint(metres)
 
 
-def straight_lines(points: Sequence[Point]) -> Numbers:
-    """Metres between all points on geopy's sphere, by the haversine formula (Sinnott 1984).
+def straight_lines(here: int, angles: Numbers) -> Numbers:
+    """Metres from one place to all, on geopy's sphere, by the haversine formula (Sinnott 1984).
 
+    `angles`: a row of latitude and longitude in radians for each place; `here`: the number of a row.
     `geopy.distance.great_circle` is the same for one pair; a thousand stops have half a million pairs.
     """
-    latitude, longitude = np.radians([(point.latitude, point.longitude) for point in points]).T
-    north, east = (np.subtract.outer(angle, angle) for angle in (latitude, longitude))
-    along = np.multiply.outer(np.cos(latitude), np.cos(latitude))
+    latitude, longitude = angles.T
+    along = np.cos(latitude[here]) * np.cos(latitude)
+    north, east = latitude - latitude[here], longitude - longitude[here]
     chord = np.sin(north / 2) ** 2 + along * np.sin(east / 2) ** 2
     metres: Numbers = 2_000.0 * EARTH_RADIUS * np.arcsin(np.sqrt(np.minimum(chord, 1.0)))
     return metres
@@ -80,10 +81,18 @@ class GreatCircleTravel:
 
     def matrix(self, points: Sequence[Point]) -> TravelMatrix:
         """All legs between `points` as estimates."""
-        high = np.array([point.mountains for point in points])
-        seconds, metres = legs(straight_lines(points), np.logical_or.outer(high, high))
-        return TravelMatrix(_rows(seconds), _rows(metres), "estimate")
+        angles = radians(points)
+        high = np.array([point.mountains for point in points], dtype=bool)
+        seconds, metres = [], []
+        for row in range(len(points)):
+            times, roads = legs(straight_lines(row, angles), high | high[row])
+            seconds.append(tuple(times.astype(int).tolist()))
+            metres.append(tuple(roads.astype(int).tolist()))
+        return TravelMatrix(tuple(seconds), tuple(metres), "estimate")
 
 
-def _rows(table: Numbers) -> tuple[tuple[int, ...], ...]:
-    return tuple(map(tuple, table.astype(int).tolist()))
+def radians(points: Sequence[Point]) -> Numbers:
+    """A row of latitude and longitude for each point."""
+    degrees = [(point.latitude, point.longitude) for point in points]
+    angles: Numbers = np.radians(np.array(degrees, dtype=float).reshape(-1, 2))
+    return angles

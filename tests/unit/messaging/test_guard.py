@@ -20,6 +20,7 @@ from shared.contracts.postal import HandoverAccepted, Holder, VisitStarted
 from shared.contracts.topics import topic_of
 from shared.errors import RuleBroken
 from shared.ids import new_id
+from shared.messaging import unit_of_work
 from shared.messaging.guard import Guard, Outcome, Waiting
 from shared.messaging.tables import GatePosition, InboxRow, MessagingTable, OutboxRow, ParkedEvent
 from shared.messaging.unit_of_work import Transactions, UnitOfWork
@@ -221,9 +222,12 @@ def test_a_database_that_is_away_stops_the_worker_and_keeps_nothing(listener: Li
     assert listener.receive(visit(1), 1) is Outcome.APPLIED
 
 
-def test_a_database_that_soon_returns_is_waited_for(listener: Listener) -> None:
+def test_a_database_that_soon_returns_is_waited_for(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each restart of a server would end every worker, and its start costs more than the wait."""
-    away = iter([OperationalError("insert", {}, Exception("the database is starting up"))] * 2)
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _seconds: None)
+    away = iter([OperationalError("insert", {}, Exception("the database is starting up"))] * 20)
     heard: list[Event] = []
 
     def hear(event: Event, _uow: UnitOfWork) -> None:
@@ -231,9 +235,27 @@ def test_a_database_that_soon_returns_is_waited_for(listener: Listener) -> None:
             raise trouble
         heard.append(event)
 
-    guard = Guard(listener.transactions, {VisitStarted: hear})
+    guard = Guard(listener.transactions, {VisitStarted: hear}, patience=20)
     assert guard.receive("postal.visit.v1", wrap(visit(1), 1)) is Outcome.APPLIED
     assert heard == [visit(1)]
+
+
+def test_a_commit_without_an_answer_is_asked_about_again(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that restarts in the middle of a commit would count as a defect of ours."""
+    commit, cuts = unit_of_work._commit, iter([True])
+
+    def cut(session: Session) -> None:
+        commit(session)
+        if next(cuts, False):
+            raise unit_of_work.CommitUnknown
+
+    monkeypatch.setattr(unit_of_work, "_commit", cut)
+    records = [("postal.visit.v1", b"rubbish"), ("postal.visit.v1", wrap(visit(1), 1))]
+    assert listener.guard.receive_many(records)[1] is Outcome.DUPLICATE
+    assert len(listener.effects()) == 1
+    assert len(listener.parked()) == 1
 
 
 def test_an_unknown_kind_is_parked(listener: Listener) -> None:

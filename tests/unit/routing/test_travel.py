@@ -7,7 +7,7 @@ from geopy.distance import great_circle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.routing.adapters.travel import GreatCircleTravel, leg, straight_lines
+from services.routing.adapters.travel import GreatCircleTravel, leg, radians, straight_lines
 from services.routing.domain.problem import Point
 
 OFFICE = Point(15.5700, 108.4700)
@@ -53,11 +53,17 @@ PLACES = st.builds(Point, st.floats(14.5, 16.5), st.floats(107.0, 109.0))
 @given(st.lists(PLACES, min_size=2, max_size=5))
 def test_all_distances_at_once_are_those_of_geopy(places: list[Point]) -> None:
     """Would fail if a sign or an angle in the formula were wrong: every plan would be for another map."""
-    table = straight_lines(places)
+    angles = radians(places)
     for row, here in enumerate(places):
+        lines = straight_lines(row, angles)
         for column, there in enumerate(places):
             ends = (here.latitude, here.longitude), (there.latitude, there.longitude)
-            assert table[row, column] == pytest.approx(great_circle(*ends).meters, abs=0.01)
+            assert lines[column] == pytest.approx(great_circle(*ends).meters, abs=0.01)
+
+
+def test_nowhere_to_go_is_an_empty_table() -> None:
+    """Would fail if an office without anything were an error."""
+    assert GreatCircleTravel().matrix([]).seconds == ()
 
 
 def test_one_end_in_the_mountains_makes_the_road_longer() -> None:

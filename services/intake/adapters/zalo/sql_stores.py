@@ -28,6 +28,7 @@ class SqlTokenStore:
         self._engine = engine
         self._oa_id = oa_id
 
+    @repeating
     def load(self) -> TokenPair | None:
         """See `TokenStore.load`."""
         question = select(
@@ -67,6 +68,7 @@ class SqlJournal:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    @repeating
     def steps(self, notice_id: str) -> list[Step]:
         """See `SendJournal.steps`."""
         question = (
