@@ -3,7 +3,8 @@
 Measured on faust-streaming 0.15.3: an agent that raises, `take`, concurrency above one, Faust's own
 serializers and its commit on an unfinished stream all lose events; a stream also acknowledges, unseen,
 what reaches it during a rebalance. So an agent here takes its records from the channel beneath the stream,
-and nothing but the guard's decision acknowledges them. An infrastructure error ends the process with the
+and nothing but the guard's decision acknowledges them; and it notices records that were never handed over
+(`unbroken`). An infrastructure error ends the process with the
 offset uncommitted; scaling is by partitions and processes.
 """
 
@@ -24,6 +25,7 @@ from shared.contracts.topics import Topic
 from shared.messaging.connection import BrokerAddress
 from shared.messaging.crash_points import reached
 from shared.messaging.guard import Guard, TooManyFailures, is_away
+from shared.messaging.unbroken import PassedOver, Unbroken
 
 log = structlog.get_logger(__name__)
 
@@ -40,8 +42,9 @@ PATIENCE_SECONDS = 10.0
 """So long a worker waits for its database: a restart of the server takes less, that of a worker more."""
 STOP_SECONDS = 8.0
 """So long a worker that was told to stop may take leave of its group; a broker that is away never answers."""
-EXIT_AWAY, EXIT_TOO_MANY_FAILURES, EXIT_DEFECT = 70, 71, 72
-"""Why a worker ended by itself: its database went away, a topic did nothing but fail, or a fault of ours."""
+EXIT_AWAY, EXIT_TOO_MANY_FAILURES, EXIT_DEFECT, EXIT_PASSED_OVER = 70, 71, 72, 73
+"""Why a worker ended by itself: its database went away, a topic did nothing but fail, a fault of ours, or
+records that Faust did not hand over."""
 
 
 def build_worker(
@@ -75,6 +78,7 @@ def build_worker(
 
 def _listen(app: faust.App, topic: Topic, guard: Guard, turn: asyncio.Lock) -> None:
     """One agent. `turn` keeps one transaction open at a time: threads would only queue for the database."""
+    unbroken = Unbroken()
     source = app.topic(
         topic.name, key_type=bytes, key_serializer="raw", value_type=bytes, value_serializer="raw"
     )
@@ -84,6 +88,8 @@ def _listen(app: faust.App, topic: Topic, guard: Guard, turn: asyncio.Lock) -> N
             records = [(topic.name, event.value) for event in events]
             async with turn:
                 try:
+                    for event in events:
+                        await unbroken.follow(app.consumer, event.message.tp, event.message.offset)
                     await asyncio.to_thread(guard.receive_many, records)
                 except Exception as error:  # noqa: BLE001 - see `_die`
                     _die(topic.name, error)
@@ -112,9 +118,13 @@ def _die(topic: str, error: Exception) -> None:
     rolled back, what is not acknowledged comes again to the process that the supervisor starts next.
     """
     code = EXIT_TOO_MANY_FAILURES if isinstance(error, TooManyFailures) else EXIT_DEFECT
+    code = EXIT_PASSED_OVER if isinstance(error, PassedOver) else code
     code = EXIT_AWAY if is_away(error) else code
     trace = error if code == EXIT_DEFECT else None
-    log.critical("worker.died", topic=topic, error=type(error).__name__, code=code, exc_info=trace)
+    detail = str(error) if code == EXIT_PASSED_OVER else ""
+    log.critical(
+        "worker.died", topic=topic, error=type(error).__name__, code=code, detail=detail, exc_info=trace
+    )
     logging.shutdown()
     os._exit(code)
 

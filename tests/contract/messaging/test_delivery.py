@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from kafka import KafkaProducer
 
+from shared.messaging.worker import EXIT_PASSED_OVER
 from tests.contract.messaging.conftest import Broker, Listeners, Publisher, eventually
 
 LISTENING = "0A"
@@ -88,6 +89,21 @@ def test_the_broker_killed_and_restarted_loses_and_doubles_nothing(
     eventually(lambda: publisher.unsent() == 0)
     eventually(lambda: listeners.revived() and len(listeners.effects()) >= 100)
     assert_complete(listeners, 20)
+
+
+def test_a_record_that_is_never_handed_over_is_not_passed_over(
+    publisher: Publisher, listeners: Listeners
+) -> None:
+    """Faust can drop one while the broker restarts, and would commit the offset behind it."""
+    process = listeners.start()
+    publish_many(publisher, 1, 5)
+    eventually(lambda: len(listeners.effects()) >= 25)
+    (listeners.folder / "lose-one").touch()
+    publish_many(publisher, 6, 10)
+    eventually(lambda: process.poll() is not None)
+    assert process.returncode == EXIT_PASSED_OVER
+    eventually(lambda: listeners.revived() and len(listeners.effects()) >= 50)
+    assert_complete(listeners, 10)
 
 
 def test_an_event_whose_handler_raises_is_parked_and_only_its_key_waits(
