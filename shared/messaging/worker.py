@@ -14,6 +14,7 @@ import asyncio
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from shared.contracts.topics import Topic
 from shared.messaging.connection import BrokerAddress
 from shared.messaging.crash_points import reached
 from shared.messaging.guard import Guard, TooManyFailures, is_away
-from shared.messaging.unbroken import PassedOver, Unbroken
+from shared.messaging.unbroken import LOOK_SECONDS, PassedOver, Unbroken
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +79,7 @@ def build_worker(
 
 def _listen(app: faust.App, topic: Topic, guard: Guard, turn: asyncio.Lock) -> None:
     """One agent. `turn` keeps one transaction open at a time: threads would only queue for the database."""
-    unbroken = Unbroken()
+    unbroken = Unbroken(topic.name)
     source = app.topic(
         topic.name, key_type=bytes, key_serializer="raw", value_type=bytes, value_serializer="raw"
     )
@@ -97,7 +98,19 @@ def _listen(app: faust.App, topic: Topic, guard: Guard, turn: asyncio.Lock) -> N
                 event.ack()
             reached("worker.acknowledged")
 
+    async def look() -> None:
+        try:
+            if turn.locked():
+                unbroken.rest()
+            else:
+                await unbroken.look(app.consumer, time.monotonic())
+        except PassedOver as error:
+            _die(topic.name, error)
+        except Exception as error:  # noqa: BLE001 - the broker is away, or the group forms anew: the next look tells
+            log.debug("worker.not_looked", topic=topic.name, error=type(error).__name__)
+
     app.agent(source, concurrency=1, name=topic.name.replace(".", "_"))(agent)
+    app.timer(interval=LOOK_SECONDS, name=f"{topic.name} is whole")(look)
 
 
 async def _waiting(channel: Any) -> list[Any]:

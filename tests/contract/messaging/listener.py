@@ -20,7 +20,7 @@ from shared.clock import system_clock
 from shared.contracts.postal import VisitStarted
 from shared.contracts.topics import topic_named
 from shared.errors import RuleBroken
-from shared.messaging import worker
+from shared.messaging import unbroken, worker
 from shared.messaging.connection import BrokerAddress
 from shared.messaging.guard import Guard
 from shared.messaging.tables import MessagingTable
@@ -60,6 +60,7 @@ def main(broker: str, folder: Path, group: str) -> None:
         )
 
     lose_one(folder / "lose-one")
+    unbroken.OVERDUE_SECONDS = 10.0
     guard = Guard(Transactions(engine, "intake", system_clock), {VisitStarted: hear}, patience=0.1)
     app = build_worker(
         group, BrokerAddress(broker), [topic_named("postal.visit.v1")], guard, folder / "faust"

@@ -106,6 +106,21 @@ def test_a_record_that_is_never_handed_over_is_not_passed_over(
     assert_complete(listeners, 10)
 
 
+def test_a_record_that_is_never_handed_over_and_has_no_successor_is_missed(
+    publisher: Publisher, listeners: Listeners
+) -> None:
+    """It would lie at the broker until the next one happens to come, in a small office for hours."""
+    process = listeners.start()
+    publisher.publish("a", 1)
+    eventually(lambda: len(listeners.effects()) >= 1)
+    (listeners.folder / "lose-one").touch()
+    publisher.publish("a", 2)
+    eventually(lambda: process.poll() is not None)
+    assert process.returncode == EXIT_PASSED_OVER
+    eventually(lambda: listeners.revived() and len(listeners.effects()) >= 2)
+    assert_complete(listeners, 2, keys=("a",))
+
+
 def test_an_event_whose_handler_raises_is_parked_and_only_its_key_waits(
     publisher: Publisher, listeners: Listeners
 ) -> None:
