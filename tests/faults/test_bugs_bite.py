@@ -106,8 +106,9 @@ class Bench:
         self.done: list[str] = []
         self.trouble = trouble
         self.work: Any = None
-        self.consumer = SimpleNamespace(commit=self._commit)
-        event = SimpleNamespace(value=b"raw", ack=lambda: self.done.append("acknowledged"))
+        self.consumer = SimpleNamespace(commit=self._commit, _committed_offset={"visits-0": None})
+        message = SimpleNamespace(tp="visits-0", offset=0)
+        event = SimpleNamespace(value=b"raw", message=message, ack=lambda: self.done.append("acknowledged"))
         self._events: asyncio.Queue[Any] = asyncio.Queue()
         self._events.put_nowait(event)
         self.channel = SimpleNamespace(get=self._next, queue=self._events)
@@ -119,6 +120,10 @@ class Bench:
     def agent(self, _topic: str, **_settings: Any) -> Callable[[Any], None]:
         """As `faust.App.agent`: keeps the function that works."""
         return lambda work: setattr(self, "work", work)
+
+    def timer(self, **_settings: Any) -> Callable[[Any], None]:
+        """As `faust.App.timer`; nobody looks here."""
+        return lambda _look: None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """As a stream over raw values."""
