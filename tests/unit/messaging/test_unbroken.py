@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from faust.types import TP
@@ -33,6 +36,12 @@ class Place:
         return self.end
 
 
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Runs it in a thread of its own: a browser test before this one may have left its loop running here."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
+
+
 def follow(consumer: Place, *offsets: int, unbroken: Unbroken | None = None) -> None:
     """Hands over records of one partition."""
 
@@ -40,7 +49,7 @@ def follow(consumer: Place, *offsets: int, unbroken: Unbroken | None = None) -> 
         for offset in offsets:
             await watch.follow(consumer, HERE, offset)
 
-    asyncio.run(all_of_them(unbroken or Unbroken("visits")))
+    run(all_of_them(unbroken or Unbroken("visits")))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +96,7 @@ def look(consumer: Place, *moments: float, unbroken: Unbroken | None = None) -> 
         for moment in moments:
             await watch.look(consumer, moment)
 
-    asyncio.run(all_of_them(unbroken or Unbroken("visits")))
+    run(all_of_them(unbroken or Unbroken("visits")))
 
 
 @pytest.mark.parametrize(
