@@ -42,8 +42,13 @@ class Unbroken:
         what comes again is no gap.
         """
         expected = self._expected(consumer, partition)
-        if offset > expected and offset > await _oldest(consumer, partition):
-            raise PassedOver(partition, expected, offset)
+        if offset > expected:
+            try:
+                oldest = await _oldest(consumer, partition)
+            except Exception as error:  # whoever cannot be asked has not said that nothing is missing
+                raise PassedOver(partition, expected, offset) from error
+            if offset > oldest:
+                raise PassedOver(partition, expected, offset)
         self._next[partition] = max(expected, offset + 1)
 
     async def look(self, consumer: Any, now: float) -> None:

@@ -3,9 +3,9 @@
 Measured on faust-streaming 0.15.3: an agent that raises, `take`, concurrency above one, Faust's own
 serializers and its commit on an unfinished stream all lose events; a stream also acknowledges, unseen,
 what reaches it during a rebalance. So an agent here takes its records from the channel beneath the stream,
-and nothing but the guard's decision acknowledges them; and it notices records that were never handed over
-(`unbroken`). An infrastructure error ends the process with the
-offset uncommitted; scaling is by partitions and processes.
+nothing but the guard's decision acknowledges them, and records that were never handed over are noticed
+(`unbroken`). An infrastructure error ends the process with the offset uncommitted; scaling is by partitions
+and processes.
 """
 
 from __future__ import annotations

@@ -79,6 +79,20 @@ def test_a_jump_is_refused(committed: int | None, offsets: tuple[int, ...]) -> N
         follow(Place(committed), *offsets)
 
 
+def test_a_jump_is_refused_when_nobody_can_tell_where_the_log_begins() -> None:
+    """The worker would end as if the release had a defect, and somebody would take it back."""
+
+    class Mute(Place):
+        """A broker that is away."""
+
+        async def earliest_offsets(self, partition: TP) -> dict[TP, int]:
+            """No answer."""
+            raise ConnectionError
+
+    with pytest.raises(PassedOver):
+        follow(Mute(committed=7), 9)
+
+
 def test_what_another_worker_did_meanwhile_is_no_jump() -> None:
     """Each partition that comes back after a rebalance would end the worker."""
     unbroken, consumer = Unbroken("visits"), Place()
