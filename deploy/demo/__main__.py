@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+import httpx
 from rich.console import Console
 from rich.table import Table
 
@@ -48,7 +49,7 @@ def main() -> int:
             day.run()
             settle(product)
             return report(day, invariants(product, stack.clock()), time.monotonic() - started)
-    except (StartFailed, Refused, TimeoutError) as error:
+    except (StartFailed, Refused, TimeoutError, httpx.HTTPError) as error:
         console.print(f"[red]{error}[/red]")
         return 1
     except KeyboardInterrupt:

@@ -66,12 +66,17 @@ class Product:
         raise Refused(answer.status_code, f"{method} {service}{path}", problem)
 
     def _patiently(self, method: str, address: str, **rest: Any) -> httpx.Response:
-        """Asks again with the same key while the answer is 503: a fresh start is still filling its copies."""
+        """Asks again with the same key while the answer is 503 (a fresh start is still filling its copies) or
+        nobody is there (a part is being started again)."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            answer = self._http.request(method, address, **rest)
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
-                return answer
+            try:
+                answer = self._http.request(method, address, **rest)
+                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
+                    return answer
+            except (httpx.NetworkError, httpx.RemoteProtocolError):
+                if time.monotonic() > deadline:
+                    raise
             time.sleep(0.25)
 
     def _token(self, account: str) -> str:
